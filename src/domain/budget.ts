@@ -25,7 +25,9 @@ export interface Budget {
 }
 
 /** `inRow` counts this hit. `until` is when asking again makes sense; absent when waiting does not help. */
-export type Admission = { admitted: true; inRow: number } | { admitted: false; why: 'window' | 'wait' | 'streak'; until?: Time }
+export type Admission =
+  | { admitted: true; inRow: number }
+  | { admitted: false; why: 'window' | 'wait' | 'streak'; until?: Time }
 
 /** What a store keeps of a budget: hits newest first (no more than the widest window needs), and the count in a row. */
 export interface Spent {
@@ -37,7 +39,8 @@ export interface Spent {
 export const unspent: Spent = { hits: [], inRow: 0, lastAt: 0 }
 
 /** How many hits a store has to remember for a budget. */
-export const remembered = (budget: Budget): number => Math.max(0, ...(budget.windows ?? []).map((window) => window.limit))
+export const remembered = (budget: Budget): number =>
+  Math.max(0, ...(budget.windows ?? []).map((window) => window.limit))
 
 /** The wait that applies after `inRow` hits in a row. */
 export const waitAfter = (streak: Streak, inRow: number): number =>

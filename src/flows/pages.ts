@@ -1,0 +1,63 @@
+// Every page that a flow can show, as data. `http/render.ts` and `views/` turn them into HTML; tests drive them by name.
+import type { Problem } from '../domain/problems.ts'
+import type { Time } from '../domain/types.ts'
+import type { ViewModel } from '../methods/method.ts'
+
+/** A method on offer. `hint` tells which credential ("Phone"). */
+export interface Choice {
+  method: string
+  hint?: string
+}
+
+export type Page =
+  /** Name and password. `username` is a hint or what was typed before. */
+  | { name: 'sign-in'; username?: string }
+  /** The password again, of a user who is signed in. */
+  | { name: 'password'; username: string }
+  /** One method's proof. `purpose` tells sign-in from the trust gate ("first we make sure that it is you"). */
+  | { name: 'prove'; method: string; purpose: 'second-factor' | 'trust-gate'; others: boolean; model: ViewModel }
+  | { name: 'choose-method'; purpose: 'second-factor' | 'trust-gate' | 'enrol'; methods: readonly Choice[] }
+  /** "More information required": what will be asked and why. `trustGate` is the method asked for first. */
+  | {
+      name: 'registration'
+      trustGate?: string
+      items: readonly (readonly string[])[]
+      grace?: { skips: number; until?: Time }
+    }
+  /** One thing to register. `trustGate`: this proves the address on file, which also registers it. */
+  | {
+      name: 'enrol'
+      method: string
+      trustGate: boolean
+      step: number
+      steps: number
+      others: boolean
+      model: ViewModel
+    }
+  /** The finished page: everything that is registered; the first is the default. */
+  | { name: 'registered'; credentials: readonly (Choice & { added: boolean })[] }
+  | { name: 'consent'; client: string; scopes: readonly string[]; claims: readonly string[]; uri?: string }
+  /** Everything is done and only the way on is left. */
+  | {
+      name: 'message'
+      message: 'continue' | 'signed-out' | 'sign-out' | 'device-code' | 'device-confirm' | 'device-done'
+      model?: ViewModel
+    }
+
+export type PageName = Page['name'] | 'error'
+
+/** A page with what surrounds it. */
+export interface Shown {
+  page: Page
+  problem?: Problem
+  /** Hidden field `step`: names flow, turn and browser; a form without it is refused. */
+  step?: string
+  /** Shown as "signed in as ... not you?" */
+  username?: string
+  /** The relying party's name. */
+  client?: string
+  /** Offers "Cancel" (answered with `access_denied`). */
+  cancel: boolean
+  /** Mails are late: say so and what else works. */
+  mailSlow?: boolean
+}
