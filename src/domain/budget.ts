@@ -22,6 +22,8 @@ export interface Streak {
 export interface Budget {
   windows?: readonly Window[]
   streak?: Streak
+  /** Keeps the ids of that many latest hits: a hit with one of them is the same guess again, answered `repeat` and not counted. */
+  remember?: number
 }
 
 /** `inRow` counts this hit. `until` is when asking again makes sense; absent when waiting does not help. */
@@ -47,8 +49,9 @@ export const waitAfter = (streak: Streak, inRow: number): number =>
   streak.waits.findLast((step) => inRow >= step.from)?.wait ?? 0
 
 /** Judges one hit. A store applies the same rule as one conditional write; the contract suite holds them together. */
-export function admission(spent: Spent, budget: Budget, at: Time): Admission {
-  const { streak, windows = [] } = budget
+export function admission(spent: Spent, budget: Budget, at: Time, hit: string): Admission {
+  const { streak, windows = [], remember = 0 } = budget
+  if (spent.hits.slice(0, remember).some((earlier) => earlier.id === hit)) return { admitted: false, why: 'repeat' }
   if (streak && spent.inRow >= streak.limit) return { admitted: false, why: 'streak' }
   if (streak) {
     const until = spent.lastAt + waitAfter(streak, spent.inRow)
@@ -78,8 +81,8 @@ const passwordWaits = [
 
 /** Every budget, as in the table "Guessing" of the README. Keys name what is guessed and whose it is. */
 export const budgets = {
-  password: { streak: { waits: passwordWaits, limit: 100 } },
-  passwordKnownBrowser: { streak: { waits: [], limit: 10 } },
+  password: { streak: { waits: passwordWaits, limit: 100 }, remember: 3 },
+  passwordKnownBrowser: { streak: { waits: [], limit: 10 }, remember: 3 },
   totp: { windows: [{ limit: 20, period: DAY }], streak: { waits: [], limit: 100 } },
   mailedCode: { streak: { waits: [], limit: 5 } },
   mailedCodes: { windows: [{ limit: 50, period: DAY }] },
