@@ -29,7 +29,7 @@ export interface Budget {
 /** `inRow` counts this hit. `until` is when asking again makes sense; absent when waiting does not help. */
 export type Admission =
   | { admitted: true; inRow: number }
-  | { admitted: false; why: 'window' | 'wait' | 'streak'; until?: Time }
+  | { admitted: false; why: 'window' | 'wait' | 'streak' | 'repeat'; until?: Time }
 
 /** What a store keeps of a budget: hits newest first (no more than the widest window needs), and the count in a row. */
 export interface Spent {
