@@ -24,11 +24,10 @@ export type Page =
       items: readonly (readonly string[])[]
       grace?: { skips: number; until?: Time }
     }
-  /** One thing to register. `trustGate`: this proves the address on file, which also registers it. */
+  /** One thing to register; `steps` counts the trust gate, which registers the address that it proves. */
   | {
       name: 'enrol'
       method: string
-      trustGate: boolean
       step: number
       steps: number
       others: boolean

@@ -1,0 +1,149 @@
+// Runs a method's ceremony inside a requirement: begin, view, choose another, send again, answer.
+import { changed } from '../domain/accounts.ts'
+import { budgets } from '../domain/budget.ts'
+import { isProblem, type Problem, type ProblemCode } from '../domain/problems.ts'
+import type { Vault } from '../domain/seal.ts'
+import type { Account, Form, Step } from '../domain/types.ts'
+import type { AnyCeremony, Limit, Method, Turn, ViewModel } from '../methods/method.ts'
+import type { Facts, Tools } from './flow.ts'
+import { event } from './flow.ts'
+import { type Admitted, guarded } from './guess.ts'
+
+/** A requirement that is met by one of several methods. */
+export interface Act<Result> {
+  requirement: string
+  account: Account
+  /** Strongest first. */
+  methods: readonly Method[]
+  ceremony(method: Method): AnyCeremony<Result>
+}
+
+const field = (act: Pick<Act<unknown>, 'requirement'>, method: Method, facts: Facts): string =>
+  `flow:${facts.record.id}:${act.requirement}:${method.id}`
+
+export function turnOf(account: Account, method: Method, facts: Facts, tools: Tools): Turn {
+  return {
+    account,
+    credentials: account.credentials.filter((credential) => credential.method === method.id),
+    flow: facts.record.id,
+    service: tools.service,
+    vault: tools.vault(account.id),
+    chance: tools.chance,
+  }
+}
+
+const kept = (vault: Vault, step: Step | undefined, at: string): unknown =>
+  step?.sealed === undefined ? undefined : (JSON.parse(vault.open(step.sealed, at)) as unknown)
+
+/** The method of the open step, when it is one of this act. */
+export function current<Result>(act: Act<Result>, facts: Facts): Method | undefined {
+  const { step } = facts.record
+  if (step?.requirement !== act.requirement || step.choosing) return undefined
+  return act.methods.find((method) => method.id === step.method)
+}
+
+export interface Started {
+  step: Step
+  problem?: Problem
+  send?: () => Promise<void>
+}
+
+/** Begins a method: remembers what it must and queues its letter, if the budget of mails allows one. */
+export async function begin<Result>(act: Act<Result>, method: Method, facts: Facts, tools: Tools): Promise<Started> {
+  const ceremony = act.ceremony(method)
+  const turn = turnOf(act.account, method, facts, tools)
+  const at = field(act, method, facts)
+  const bare: Step = { requirement: act.requirement, method: method.id }
+  const open = facts.record.step
+  const same = open?.requirement === act.requirement && open.method === method.id
+  if (!ceremony.begin) return { step: bare }
+  const begun = await ceremony.begin(turn, same ? kept(turn.vault, open, at) : undefined)
+  if (isProblem(begun)) return { step: same ? open : { ...bare, choosing: true }, problem: begun }
+  const step: Step = { ...bare, sealed: turn.vault.seal(JSON.stringify(begun.keep), at) }
+  if (!begun.send) return { step }
+  const letter = tools.chance.random(9).toString('base64url')
+  const admission = await tools.budgets.admit(`mails:${act.account.id}`, budgets.mails, facts.now, letter)
+  if (!admission.admitted) {
+    const problem: Problem = {
+      problem: 'too_many_mails',
+      ...(admission.until !== undefined && { until: admission.until }),
+    }
+    return { step: same ? open : { ...bare, choosing: true }, problem }
+  }
+  const { send } = begun
+  const detail = { template: send.template }
+  return {
+    step,
+    send: async () => {
+      await tools.post(send, facts.visit.language, letter)
+      await tools.audit.append([event(facts, tools, 'mail.requested', { accountId: act.account.id, detail })])
+    },
+  }
+}
+
+/** What the page of the open step shows; a method without anything to remember can be shown before it was begun. */
+export function view<Result>(act: Act<Result>, method: Method, facts: Facts, tools: Tools): ViewModel | undefined {
+  const ceremony = act.ceremony(method)
+  const turn = turnOf(act.account, method, facts, tools)
+  const keep = kept(turn.vault, facts.record.step, field(act, method, facts))
+  return ceremony.begin && keep === undefined ? undefined : ceremony.view(keep, turn)
+}
+
+export type Answered<Result> = { result: Result; method: Method } | Started | Problem
+
+/** One form of the act: another method, send again, or an answer that is admitted first and judged then. */
+export async function answer<Result extends object>(
+  act: Act<Result>,
+  form: Form,
+  facts: Facts,
+  tools: Tools,
+): Promise<Answered<Result>> {
+  if (form['method'] !== undefined) {
+    const chosen = act.methods.find((method) => method.id === form['method'])
+    if (!chosen) return { problem: 'method_unavailable' }
+    return begin(act, chosen, facts, tools)
+  }
+  if (form['action'] === 'other_method') {
+    return { step: { ...facts.record.step, requirement: act.requirement, choosing: true } }
+  }
+  const method = current(act, facts) ?? (facts.record.step?.choosing ? undefined : act.methods[0])
+  if (!method) return { problem: 'method_unavailable' }
+  if (form['action'] === 'resend') return begin(act, method, facts, tools)
+  const ceremony = act.ceremony(method)
+  const turn = turnOf(act.account, method, facts, tools)
+  const at = field(act, method, facts)
+  const keep = kept(turn.vault, facts.record.step, at)
+  if (ceremony.begin && keep === undefined) return begin(act, method, facts, tools)
+  const limits = ceremony.limits?.(keep, turn) ?? []
+  const judged = await guarded(facts, tools, limits.map(guessOf(act.account)), async (admitted) => {
+    const answered = await ceremony.answer(keep, form, turn)
+    const wrong = isProblem(answered)
+    if (wrong) await exhausted(act.account, limits, admitted, facts, tools)
+    return { right: !wrong, result: wrong ? { failed: answered } : { result: answered } }
+  })
+  if (isProblem(judged)) return judged
+  if ('result' in judged) return { result: judged.result as Result, method }
+  const { keep: next, ...problem } = judged.failed as Problem & { keep?: unknown }
+  if (next === undefined) return problem
+  const sealed = turn.vault.seal(JSON.stringify(next), at)
+  return { step: { requirement: act.requirement, method: method.id, sealed }, problem }
+}
+
+const guessOf =
+  (account: Account) =>
+  (limit: Limit): { key: string; budget: Limit['budget']; refused: ProblemCode } => ({
+    key: `${limit.key}:${account.id}`,
+    budget: limit.budget,
+    refused: limit.refused,
+  })
+
+/** The count in a row is spent: the authenticator is disabled, and still counts as a factor (NIST SP 800-63B-4 3.2.2). */
+async function exhausted(account: Account, limits: readonly Limit[], { inRow }: Admitted, facts: Facts, tools: Tools) {
+  for (const [index, limit] of limits.entries()) {
+    const close = limit.exhausted
+    const spent = limit.budget.streak !== undefined && (inRow[index] ?? 0) >= limit.budget.streak.limit
+    if (!close || !spent) continue
+    const disabled = event(facts, tools, 'credential.disabled', { accountId: account.id, reason: limit.refused })
+    await tools.accounts.change(account, (fresh) => changed(close(fresh), disabled))
+  }
+}

@@ -1,0 +1,69 @@
+// The one place that decides what a completed flow says about the user: `amr`, `acr`, `auth_time`, the known browser.
+import { changed } from '../domain/accounts.ts'
+import { isProblem, type Problem } from '../domain/problems.ts'
+import type { Account, Time } from '../domain/types.ts'
+import type { Facts, Tools } from './flow.ts'
+import { event, evidenceOf } from './flow.ts'
+
+/** Authentication context class references, as they stand in tokens and in `acr_values`. */
+export const acr = {
+  password: 'urn:oidc-self-service:acr:pwd',
+  multiFactor: 'urn:oidc-self-service:acr:mfa',
+} as const
+
+/** What is answered to the provider as `login`. */
+export interface SignedIn {
+  accountId: string
+  epoch: number
+  acr: string
+  /** RFC 8176. */
+  amr: string[]
+  /** When the password was proven: `auth_time`. A second factor alone does not move it (EN-13). */
+  authTime: Time
+  /** To be remembered by a signed cookie, so that others' wrong guesses do not lock this browser out. */
+  browser: string
+}
+
+const BROWSERS = 10
+
+/** `mfa` only when two factors of different kinds were proven now; a mailed code is none (NIST SP 800-63B-4 3.1.3.1). */
+function methodsProven(facts: Facts): string[] {
+  const { session } = facts.visit
+  const fresh = evidenceOf(facts.record, 'password') !== undefined
+  // A step-up adds to what the session proved; a new sign-in starts from nothing.
+  const before = fresh || !session ? [] : session.amr
+  const now = facts.record.evidence.flatMap((evidence) => [...evidence.amr])
+  const all = [...new Set([...before, ...now])].filter((value) => value !== 'mfa')
+  const kinds = all.includes('pwd') ? all.filter((value) => value !== 'pwd').length : 0
+  return kinds > 0 ? [...all, 'mfa'] : all
+}
+
+/**
+ * Completes the flow: resets what was counted for this account in a row is done where it was judged; here the browser
+ * becomes a known one and the sign-in enters the audit trail.
+ */
+export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | Problem> {
+  const account = facts.account as Account
+  const amr = methodsProven(facts)
+  const known = facts.visit.knownBrowser(account)
+  const browser = known ?? tools.chance.random(16).toString('base64url')
+  const signedIn = event(facts, tools, 'sign-in.completed', { accountId: account.id, detail: { amr } })
+  if (known) await tools.audit.append([signedIn])
+  else {
+    const written = await tools.accounts.change(account, (fresh) =>
+      fresh.epoch === account.epoch
+        ? changed({ ...fresh, browsers: [browser, ...fresh.browsers].slice(0, BROWSERS) }, signedIn)
+        : { problem: 'account_changed' },
+    )
+    if (isProblem(written)) return written
+  }
+  const password = evidenceOf(facts.record, 'password')
+  return {
+    accountId: account.id,
+    epoch: account.epoch,
+    acr: amr.includes('mfa') ? acr.multiFactor : acr.password,
+    amr,
+    authTime: password?.at ?? facts.visit.session?.loginAt ?? facts.now,
+    browser,
+  }
+}

@@ -1,0 +1,121 @@
+// The contract of a flow: a list of requirements; the first one that is not met shows its page. Values in, values out.
+import type { Accounts } from '../domain/accounts.ts'
+import type { Policy } from '../domain/policy.ts'
+import type { AuditStore, BudgetStore, Chance, ClaimStore, Directory, FlowStore, Mail } from '../domain/ports.ts'
+import type { Problem, ProblemCode } from '../domain/problems.ts'
+import type { Vault } from '../domain/seal.ts'
+import type { Account, AuditEvent, EventKind, Evidence, FlowRecord, Form, Step, Time } from '../domain/types.ts'
+import type { Letter, Method } from '../methods/method.ts'
+import type { Page } from './pages.ts'
+
+/** Who asks, from where, for whom: what the provider's interaction and the request tell. */
+export interface Visit {
+  /** The provider's `cid`: survives the chain of prompts of one authorization request. */
+  interaction: string
+  journey: string
+  client: { id: string; name: string }
+  /** The session the request came with, when somebody is signed in. */
+  session?: { accountId: string; amr: readonly string[]; loginAt: number | undefined }
+  loginHint?: string
+  language: string
+  /** The source address, as far as it can be trusted. */
+  address: string
+  userAgent: string
+  /** The browser's id for an account, when its cookie is genuine. */
+  knownBrowser(account: Account): string | undefined
+}
+
+/** Everything a requirement may judge by. */
+export interface Facts {
+  visit: Visit
+  record: FlowRecord
+  account: Account | undefined
+  policy: Policy
+  /** Strongest first. */
+  methods: readonly Method[]
+  now: Time
+}
+
+/** What a requirement made of a form. */
+export type Answer =
+  /** Met: the evidence is recorded, and the account as it is now. */
+  | { met: Evidence; account: Account }
+  | Begun
+  | Problem
+  /** The flow begins anew, saying why. */
+  | { restart: ProblemCode }
+
+/** The step as it is now, perhaps with a problem to show. `send` runs after the step is safely stored. */
+export type Begun = { step: Step; problem?: Problem; send?: () => Promise<void> } | { over: ProblemCode }
+
+export interface Requirement {
+  name: string
+  met(facts: Facts): boolean
+  /** The page for the step as it stands. No effects: it answers GETs. */
+  page(facts: Facts, tools: Tools): Page | { over: ProblemCode }
+  /** Called once when a post arrives at this requirement: sends the first mail, makes the secret. */
+  begin?(facts: Facts, tools: Tools): Promise<Begun | { met: Evidence; account: Account }>
+  answer(facts: Facts, form: Form, tools: Tools): Promise<Answer>
+}
+
+export interface Journey {
+  /** The provider's prompt that it answers. */
+  prompt: string
+  requirements: readonly Requirement[]
+}
+
+export interface PasswordCheck {
+  /** A failure costs the work of one hash at the configured cost, whatever was stored. */
+  verify(password: string, stored: string | undefined): Promise<{ ok: boolean; renew: boolean }>
+  hash(password: string): Promise<string>
+  dummy(password: string): Promise<void>
+}
+
+/** What flows work with. Built once by `plugin.ts`. */
+export interface Tools {
+  service: { name: string; issuer: string }
+  accounts: Accounts
+  directory: Directory | undefined
+  methods: readonly Method[]
+  flows: FlowStore
+  budgets: BudgetStore
+  claims: ClaimStore
+  audit: AuditStore
+  passwords: PasswordCheck
+  /** Bound to one account. */
+  vault(accountId: string): Vault
+  /** Keyed digest of what belongs to no account yet. */
+  digest(text: string, context: string): string
+  usernameKey(username: string): string
+  /** Renders and queues a letter. */
+  post(letter: Letter, language: string, id: string): Promise<void>
+  mailHealthy(): boolean
+  /** A host's own trust gate (`registration.trustGate: predicate`). */
+  trustGate: ((account: Account, visit: Visit) => Promise<boolean>) | undefined
+  chance: Chance
+}
+
+export type { Mail }
+
+/** An audit event of this visit; who, where and when are filled in from the facts. */
+export function event(
+  facts: Pick<Facts, 'visit' | 'now'>,
+  tools: Pick<Tools, 'chance'>,
+  kind: EventKind,
+  more: Partial<AuditEvent> = {},
+): AuditEvent {
+  return {
+    id: tools.chance.random(16).toString('base64url'),
+    kind,
+    outcome: 'success',
+    at: facts.now,
+    address: facts.visit.address,
+    browser: facts.visit.userAgent.slice(0, 200),
+    client: facts.visit.client.id,
+    interaction: facts.visit.interaction.slice(0, 8),
+    ...more,
+  }
+}
+
+export const evidenceOf = (record: FlowRecord, kind: Evidence['kind']): Evidence | undefined =>
+  record.evidence.findLast((evidence) => evidence.kind === kind)

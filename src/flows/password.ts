@@ -1,0 +1,96 @@
+// Requirement: the password, of somebody who types a name or of somebody who is signed in already.
+import { budgets } from '../domain/budget.ts'
+import { changed } from '../domain/accounts.ts'
+import { isProblem } from '../domain/problems.ts'
+import type { Account, Form } from '../domain/types.ts'
+import type { Answer, Facts, Requirement, Tools } from './flow.ts'
+import { event, evidenceOf } from './flow.ts'
+import { type Guess, guarded } from './guess.ts'
+
+/** Longer ones belong to nobody: no account has such a name, no password may be so long. */
+const LONGEST = { username: 256, password: 1024 }
+
+/** Judges a name and a password. An unknown name takes the same steps, costs the same hash and gets the same answer. */
+async function judge(facts: Facts, tools: Tools, account: Account | undefined, username: string, password: string) {
+  const whose = account?.id ?? `?${tools.digest(tools.usernameKey(username), 'unknown')}`
+  // Bound to the present hash: what was tried against an earlier password is forgotten with it.
+  const id = tools
+    .digest(password.normalize('NFC'), `repeat:${whose}:${account?.password?.changedAt ?? 0}`)
+    .slice(0, 32)
+  const known = account && facts.visit.knownBrowser(account)
+  const unknown: Guess = { key: `password:${whose}`, budget: budgets.password, refused: 'too_many_passwords', id }
+  const guesses = known
+    ? [{ ...unknown, key: `password:${whose}:${known}`, budget: budgets.passwordKnownBrowser }]
+    : [unknown]
+  const compare = async () => {
+    const right = await verify(tools, account, password)
+    return { right: right.ok, result: right }
+  }
+  const result = await guarded(facts, tools, guesses, compare)
+  // A known browser that spent its own budget is an unknown one again.
+  if (known && isProblem(result) && result.problem === 'too_many_passwords') {
+    return guarded(facts, tools, [unknown], compare)
+  }
+  return result
+}
+
+async function verify(tools: Tools, account: Account | undefined, password: string) {
+  if (!tools.directory) return tools.passwords.verify(password, account?.password?.hash)
+  if (account) return { ok: await tools.directory.verify(account.id, password), renew: false }
+  await tools.passwords.dummy(password)
+  return { ok: false, renew: false }
+}
+
+/** Imported and outdated hashes are renewed with the password at hand; a hash that changed meanwhile is left alone. */
+async function renewed(facts: Facts, tools: Tools, account: Account, password: string): Promise<Account> {
+  const judged = account.password?.hash
+  const hash = await tools.passwords.hash(password)
+  const result = await tools.accounts.change(account, (fresh) => {
+    if (!fresh.password || fresh.password.hash !== judged) return { problem: 'account_changed' }
+    const next = { ...fresh, password: { ...fresh.password, hash } }
+    return changed(next, event(facts, tools, 'password.rehashed', { accountId: fresh.id }))
+  })
+  return isProblem(result) ? account : result
+}
+
+async function answer(facts: Facts, form: Form, tools: Tools): Promise<Answer> {
+  const fixed = facts.account
+  const username = fixed?.username ?? (form['username'] ?? '').trim()
+  const password = form['password'] ?? ''
+  if (username === '') return { problem: 'username_missing' }
+  if (password === '') return { problem: 'password_missing' }
+  if (username.length > LONGEST.username || password.length > LONGEST.password) {
+    return { problem: 'wrong_password' }
+  }
+  const account = fixed ?? (await tools.accounts.findByUsername(username))
+  const about = account ? { accountId: account.id } : {}
+  const result = await judge(facts, tools, account, username, password)
+  if (isProblem(result)) return result
+  if (!result.ok || !account || account.disabled) {
+    // A disabled account is told apart by nothing, not even with the right password (EM-1).
+    const reason = account?.disabled && result.ok ? 'account_disabled' : 'wrong_password'
+    await tools.audit.append([event(facts, tools, 'sign-in.password', { ...about, outcome: 'failure', reason })])
+    return { problem: 'wrong_password' }
+  }
+  const now = result.renew && account.password ? await renewed(facts, tools, account, password) : account
+  return {
+    met: { kind: 'password', method: 'password', amr: ['pwd'], turn: facts.record.turn, at: facts.now },
+    account: now,
+  }
+}
+
+/** At sign-in: nobody is known yet, a name and a password are asked for on one page. */
+export const signedIn: Requirement = {
+  name: 'sign-in',
+  met: ({ record, account }) => account !== undefined && evidenceOf(record, 'password') !== undefined,
+  page: ({ visit }) => ({ name: 'sign-in', ...(visit.loginHint !== undefined && { username: visit.loginHint }) }),
+  answer: (facts, form, tools) => answer({ ...facts, account: undefined }, form, tools),
+}
+
+/** In a session: the password again, so that a browser left open changes nothing (NIST SP 800-63B-4 4.1.2.1). */
+export const passwordAgain: Requirement = {
+  name: 'password',
+  met: ({ record }) => evidenceOf(record, 'password') !== undefined,
+  page: ({ account }) => ({ name: 'password', username: account?.username ?? '' }),
+  answer,
+}

@@ -1,0 +1,245 @@
+// Combined registration: why, the trust gate, one step per missing thing, the finished page. Only what is missing is asked.
+import { changed } from '../domain/accounts.ts'
+import { factors, graceLeft, isRegistered, missing, skip, verdictAtSignIn } from '../domain/policy.ts'
+import { isProblem } from '../domain/problems.ts'
+import type { Account, Credential, Evidence, Form } from '../domain/types.ts'
+import type { Enrolled, Method, Proven } from '../methods/method.ts'
+import { type Act, answer, begin, current, view } from './ceremony.ts'
+import type { Answer, Begun, Facts, Requirement, Tools } from './flow.ts'
+import { event, evidenceOf } from './flow.ts'
+import type { Page } from './pages.ts'
+import { choices, proofEvidence, spendProof, tagOf } from './second-factor.ts'
+
+/** The password proof must be younger than this when the wizard opens (NIST SP 800-63B-4 4.1.2.1, ASVS 7.5.1). */
+const FRESH = 5 * 60_000
+
+const acknowledged = (facts: Facts, what: string): boolean =>
+  facts.record.evidence.some((evidence) => evidence.kind === 'acknowledged' && evidence.method === what)
+
+const acknowledge = (facts: Facts, what: string): Evidence => ({
+  kind: 'acknowledged',
+  method: what,
+  amr: [],
+  turn: facts.record.turn,
+  at: facts.now,
+})
+
+/** Judged anew at every page and at the end, from the store and the policy of the moment (EN-4). */
+const due = (facts: Facts): boolean => {
+  if (!facts.account || evidenceOf(facts.record, 'skipped')) return false
+  // Once begun, it is finished even when the last thing was just registered: the finished page is still to come.
+  return verdictAtSignIn(facts.methods, facts.policy, facts.account, facts.now) !== 'fine'
+}
+
+/** Binding the first factor needs more than the password; an account that has one proved it before it came here. */
+const gated = (facts: Facts): boolean =>
+  due(facts) &&
+  facts.policy.registration.trustGate !== 'dangerouslyNone' &&
+  !evidenceOf(facts.record, 'trust-gate') &&
+  !evidenceOf(facts.record, 'proof')
+
+/** The method of the trust gate, when it is one of ours. */
+const gateMethod = (facts: Facts): Method | undefined =>
+  facts.methods.find((method) => method.id === facts.policy.registration.trustGate)
+
+/** What the trust gate registers by the way. */
+const byTheWay = (facts: Facts): string[] => {
+  const method = gated(facts) ? gateMethod(facts) : undefined
+  return method ? [method.id] : []
+}
+
+const items = (facts: Facts) =>
+  facts.account ? missing(facts.methods, facts.policy, facts.account, byTheWay(facts)) : []
+
+/** "More information required": what will be asked and why; "not now" where policy leaves it. */
+export const informed: Requirement = {
+  name: 'registration',
+  met: (facts) => !due(facts) || acknowledged(facts, 'registration'),
+
+  page(facts): Page {
+    const account = facts.account as Account
+    const grace = graceLeft(facts.policy, account, facts.now)
+    const gate = gated(facts) ? gateMethod(facts) : undefined
+    return {
+      name: 'registration',
+      ...(gate && { trustGate: gate.id }),
+      items: items(facts).map((item) => item.methods),
+      ...(grace && { grace }),
+    }
+  },
+
+  async answer(facts, form, tools): Promise<Answer> {
+    const account = facts.account as Account
+    if (form['action'] === 'skip') return skipped(facts, account, tools)
+    const password = evidenceOf(facts.record, 'password')
+    if (!password || facts.now - password.at > FRESH) return { restart: 'flow_expired' }
+    await tools.audit.append([event(facts, tools, 'registration.started', { accountId: account.id })])
+    return { met: acknowledge(facts, 'registration'), account }
+  },
+}
+
+async function skipped(facts: Facts, account: Account, tools: Tools): Promise<Answer> {
+  const written = await tools.accounts.change(account, (fresh) => {
+    const next = skip(facts.policy, fresh, facts.now)
+    if (!next) return { problem: 'no_skips_left' }
+    return changed(next, event(facts, tools, 'registration.skipped', { accountId: fresh.id }))
+  })
+  if (isProblem(written)) return written
+  return { met: { ...acknowledge(facts, 'registration'), kind: 'skipped' }, account: written }
+}
+
+/** Writes the new credential, if the account still is what it was judged to be. */
+async function bind(facts: Facts, tools: Tools, method: Method, result: Enrolled, gate: boolean): Promise<Answer> {
+  const account = facts.account as Account
+  const id = result.credential.id ?? tools.chance.random(16).toString('base64url')
+  const credential: Credential = { ...result.credential, id, addedAt: facts.now }
+  const written = await tools.accounts.change(account, (fresh) => {
+    if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
+    // Somebody bound a factor meanwhile: this flow never proved it (EN-1, EN-9).
+    if (factors(facts.methods, fresh).length > factors(facts.methods, account).length)
+      return { problem: 'account_changed' }
+    const own = fresh.credentials.filter((one) => one.method === method.id)
+    if (own.length >= method.atMost) return { problem: 'too_many_credentials' }
+    const next = { ...fresh, credentials: [...fresh.credentials, credential] }
+    const about = { accountId: fresh.id, detail: { method: method.id, credential: id, label: credential.label } }
+    const events = [event(facts, tools, gate ? 'trust-gate' : 'registration.item', about)]
+    if (gate) events.push(event(facts, tools, 'registration.item', about))
+    if (isRegistered(facts.methods, facts.policy, next)) {
+      events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id }))
+    }
+    return changed(next, ...events)
+  })
+  if (isProblem(written)) return written
+  const evidence: Evidence = {
+    kind: gate ? 'trust-gate' : 'enrolment',
+    method: method.id,
+    credential: id,
+    ...(result.destination !== undefined && { destination: result.destination }),
+    amr: gate ? [] : method.amr,
+    turn: facts.record.turn,
+    at: facts.now,
+  }
+  return { met: evidence, account: written }
+}
+
+const proves = (result: Enrolled | Proven): result is Proven => 'change' in result
+
+/** The address on file, or what the account registered of that method before: one code proves it, and registers it. */
+function gateAct(facts: Facts): Act<Enrolled | Proven> | undefined {
+  const method = gateMethod(facts)
+  const account = facts.account as Account
+  if (!method) return undefined
+  const has = account.credentials.some((credential) => credential.method === method.id && !credential.disabled)
+  return { requirement: 'trust-gate', account, methods: [method], ceremony: (one) => (has ? one.prove : one.enrol) }
+}
+
+export const trustGate: Requirement = {
+  name: 'trust-gate',
+  met: (facts) => !gated(facts),
+
+  page(facts, tools): Page {
+    const act = gateAct(facts)
+    const method = act && current(act, facts)
+    const model = act && method && view(act, method, facts, tools)
+    if (!act || !method || !model) {
+      const methods = act ? choices(act.methods, (facts.account as Account).credentials) : []
+      return methods.length > 0
+        ? { name: 'choose-method', purpose: 'trust-gate', methods }
+        : { name: 'message', message: 'continue' }
+    }
+    return { name: 'prove', method: method.id, purpose: 'trust-gate', others: false, model }
+  },
+
+  async begin(facts, tools): Promise<Begun | { met: Evidence; account: Account }> {
+    const account = facts.account as Account
+    const act = gateAct(facts)
+    if (!act) return asked(facts, account, tools)
+    const begun = await begin(act, act.methods[0] as Method, facts, tools)
+    return begun.problem?.problem === 'no_trusted_address' ? { over: 'no_trusted_address' } : begun
+  },
+
+  async answer(facts, form, tools): Promise<Answer> {
+    const account = facts.account as Account
+    const act = gateAct(facts)
+    if (!act) return asked(facts, account, tools)
+    const answered = await answer(act, form, facts, tools)
+    if ('result' in answered) {
+      const { method, result } = answered
+      if (!proves(result)) return bind(facts, tools, method, result, true)
+      const tag = tagOf(facts, form, tools)
+      return spendProof(facts, tools, account, { method, result, tag, kind: 'trust-gate' })
+    }
+    const problem = isProblem(answered) ? answered : answered.problem
+    if (problem?.problem === 'no_trusted_address') return { over: 'no_trusted_address' }
+    if (problem?.problem.startsWith('wrong_code')) {
+      const failed = { accountId: account.id, outcome: 'failure' as const, reason: problem.problem }
+      await tools.audit.append([event(facts, tools, 'trust-gate', failed)])
+    }
+    return answered
+  },
+}
+
+/** The host's own predicate decides. It is asked at each sign-in and never remembered. */
+async function asked(facts: Facts, account: Account, tools: Tools) {
+  const trusted = tools.trustGate !== undefined && (await tools.trustGate(account, facts.visit))
+  if (!trusted) return { over: 'trust_gate_refused' as const }
+  return { met: proofEvidence(facts, { id: 'predicate', amr: [] }, 'trust-gate'), account }
+}
+
+function enrolAct(facts: Facts): Act<Enrolled> | undefined {
+  const [first] = items(facts)
+  if (!first) return undefined
+  const methods = facts.methods.filter((method) => first.methods.includes(method.id))
+  return { requirement: `enrol:${first.why}`, account: facts.account as Account, methods, ceremony: (one) => one.enrol }
+}
+
+/** Everything that is missing, one step each, each tested before it counts. */
+export const enrolled: Requirement = {
+  name: 'enrol',
+  met: (facts) => !due(facts) || items(facts).length === 0,
+
+  page(facts, tools): Page {
+    const act = enrolAct(facts) as Act<Enrolled>
+    const method = current(act, facts)
+    const model = method && view(act, method, facts, tools)
+    if (!method || !model) {
+      return { name: 'choose-method', purpose: 'enrol', methods: act.methods.map(({ id }) => ({ method: id })) }
+    }
+    const done = facts.record.evidence.filter(({ kind }) => kind === 'enrolment' || kind === 'trust-gate').length
+    const steps = done + items(facts).length
+    return { name: 'enrol', method: method.id, step: done + 1, steps, others: act.methods.length > 1, model }
+  },
+
+  async begin(facts, tools) {
+    const act = enrolAct(facts)
+    const [method] = act?.methods ?? []
+    return act && method ? begin(act, method, facts, tools) : { over: 'no_usable_method' }
+  },
+
+  async answer(facts, form: Form, tools): Promise<Answer> {
+    const act = enrolAct(facts) as Act<Enrolled>
+    const answered = await answer(act, form, facts, tools)
+    return 'result' in answered ? bind(facts, tools, answered.method, answered.result, false) : answered
+  },
+}
+
+/** The finished page: what is registered now. */
+export const finished: Requirement = {
+  name: 'registered',
+  met: (facts) =>
+    !facts.record.evidence.some(({ kind }) => kind === 'enrolment' || kind === 'trust-gate') ||
+    acknowledged(facts, 'registered'),
+
+  page(facts): Page {
+    const account = facts.account as Account
+    const added = new Set(facts.record.evidence.map(({ credential }) => credential))
+    const credentials = facts.methods.flatMap((method) =>
+      account.credentials
+        .filter((credential) => credential.method === method.id)
+        .map((one) => ({ method: method.id, hint: method.describe(one), added: added.has(one.id) })),
+    )
+    return { name: 'registered', credentials }
+  },
+
+  answer: async (facts) => ({ met: acknowledge(facts, 'registered'), account: facts.account as Account }),
+}

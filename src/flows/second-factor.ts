@@ -1,0 +1,141 @@
+// Requirement: the second factor, of an account that has one, whatever policy says now (EN-6).
+import { changed } from '../domain/accounts.ts'
+import { factors, usableFactors } from '../domain/policy.ts'
+import { isProblem, type Problem } from '../domain/problems.ts'
+import type { Account, Credential, Evidence, Form } from '../domain/types.ts'
+import type { Method, Proven } from '../methods/method.ts'
+import { type Act, answer, begin, current, view } from './ceremony.ts'
+import type { Answer, Facts, Requirement, Tools } from './flow.ts'
+import { event } from './flow.ts'
+import type { Choice, Page } from './pages.ts'
+
+/** Methods of these credentials: the last used one first, then strongest first. */
+export function offered(methods: readonly Method[], credentials: readonly Credential[]): Method[] {
+  const lastUsed = (method: Method): number =>
+    Math.max(
+      0,
+      ...credentials.filter((one) => one.method === method.id && method.standalone).map((one) => one.lastUsedAt ?? 0),
+    )
+  return methods
+    .filter((method) => credentials.some((credential) => credential.method === method.id))
+    .toSorted((a, b) => lastUsed(b) - lastUsed(a))
+}
+
+export const choices = (methods: readonly Method[], credentials: readonly Credential[]): Choice[] =>
+  methods.map((method) => {
+    const own = credentials.filter((credential) => credential.method === method.id)
+    return { method: method.id, ...(own.length > 0 && { hint: own.map((one) => method.describe(one)).join(', ') }) }
+  })
+
+/** A proof given in this flow, or a factor bound in it: binding the first one needed the trust gate, further ones a proof. */
+const shown = (facts: Facts, methods: readonly Method[]): Evidence | undefined =>
+  facts.record.evidence.findLast(
+    ({ kind, method }) =>
+      (kind === 'proof' || kind === 'enrolment') &&
+      methods.some((one) => one.id === method && one.serves.includes('second-factor') && one.standalone),
+  ) ?? facts.record.evidence.findLast(({ kind }) => kind === 'proof')
+
+/**
+ * Spends a proof on the account and answers the evidence. The tag makes the same form harmless when the process died
+ * between this write and the flow's: it counts once, for this flow and turn only.
+ */
+export async function spendProof(
+  facts: Facts,
+  tools: Tools,
+  account: Account,
+  proof: { method: Method; result: Proven; tag: string; kind: 'proof' | 'trust-gate' },
+): Promise<Answer> {
+  const { method, result, tag, kind } = proof
+  let again: Account | undefined
+  const written = await tools.accounts.change(account, (fresh) => {
+    if (fresh.spent?.tag === tag) again = fresh
+    if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
+    const next = result.change(fresh)
+    if (isProblem(next)) return next
+    const proven = event(facts, tools, kind === 'proof' ? 'sign-in.proof' : 'trust-gate', {
+      accountId: fresh.id,
+      detail: { method: method.id, credential: result.credential },
+    })
+    return changed({ ...next, spent: { tag, at: facts.now } }, proven)
+  })
+  const now = isProblem(written) ? again : written
+  if (!now) return written as Problem
+  return { met: proofEvidence(facts, method, kind, result.credential, result.destination), account: now }
+}
+
+export const proofEvidence = (
+  facts: Facts,
+  method: Pick<Method, 'id' | 'amr'>,
+  kind: 'proof' | 'trust-gate',
+  credential?: string,
+  destination?: string,
+): Evidence => ({
+  kind,
+  method: method.id,
+  ...(credential !== undefined && { credential }),
+  ...(destination !== undefined && { destination }),
+  amr: kind === 'proof' ? method.amr : [],
+  turn: facts.record.turn,
+  at: facts.now,
+})
+
+/** Names one form of one turn of one flow; it holds no secret that can be read back. */
+export const tagOf = (facts: Facts, form: Form, tools: Tools): string =>
+  tools.digest(`${facts.record.id}:${facts.record.turn}:${form['code'] ?? ''}`, 'spent')
+
+function act(facts: Facts, account: Account, tools: Tools): Act<Proven> {
+  const usable = usableFactors(tools.methods, facts.policy, account)
+  return {
+    requirement: 'second-factor',
+    account,
+    methods: offered(tools.methods, usable),
+    ceremony: (method) => method.prove,
+  }
+}
+
+export const secondFactor: Requirement = {
+  name: 'second-factor',
+  met: (facts) => {
+    if (!facts.account) return false
+    return factors(facts.methods, facts.account).length === 0 || shown(facts, facts.methods) !== undefined
+  },
+
+  page(facts, tools): Page | { over: 'no_usable_method' } {
+    const account = facts.account as Account
+    const proofs = act(facts, account, tools)
+    if (proofs.methods.length === 0) return { over: 'no_usable_method' }
+    const method = current(proofs, facts) ?? (facts.record.step?.choosing ? undefined : proofs.methods[0])
+    const model = method && view(proofs, method, facts, tools)
+    if (!method || !model) {
+      const methods = choices(proofs.methods, account.credentials)
+      return { name: 'choose-method', purpose: 'second-factor', methods }
+    }
+    return { name: 'prove', method: method.id, purpose: 'second-factor', others: proofs.methods.length > 1, model }
+  },
+
+  async begin(facts, tools) {
+    const proofs = act(facts, facts.account as Account, tools)
+    const [first] = proofs.methods
+    return first ? begin(proofs, first, facts, tools) : { over: 'no_usable_method' }
+  },
+
+  async answer(facts, form, tools): Promise<Answer> {
+    const account = facts.account as Account
+    const proofs = act(facts, account, tools)
+    const method = current(proofs, facts) ?? proofs.methods[0]
+    const tag = tagOf(facts, form, tools)
+    if (method && account.spent?.tag === tag) return { met: proofEvidence(facts, method, 'proof'), account }
+    const answered = await answer(proofs, form, facts, tools)
+    if ('result' in answered) return spendProof(facts, tools, account, { ...answered, tag, kind: 'proof' })
+    const problem = isProblem(answered) ? answered : answered.problem
+    if (problem && form['code'] !== undefined) await failed(facts, tools, account, problem.problem)
+    return answered
+  },
+}
+
+async function failed(facts: Facts, tools: Tools, account: Account, reason: string): Promise<void> {
+  if (reason.startsWith('too_many')) return
+  await tools.audit.append([
+    event(facts, tools, 'sign-in.proof', { accountId: account.id, outcome: 'failure', reason }),
+  ])
+}
