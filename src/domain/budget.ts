@@ -17,6 +17,8 @@ export interface Streak {
   /** Ascending. From the `from`-th hit in a row on, the next one waits `wait`. */
   waits: readonly { from: number; wait: number }[]
   limit: number
+  /** A store may forget the count this long after the last hit: what is guessed has expired by then. Absent: never. */
+  forgetAfter?: number
 }
 
 export interface Budget {
@@ -42,7 +44,7 @@ export const unspent: Spent = { hits: [], inRow: 0, lastAt: 0 }
 
 /** How many hits a store has to remember for a budget. */
 export const remembered = (budget: Budget): number =>
-  Math.max(0, ...(budget.windows ?? []).map((window) => window.limit))
+  Math.max(0, budget.remember ?? 0, ...(budget.windows ?? []).map((window) => window.limit))
 
 /** The wait that applies after `inRow` hits in a row. */
 export const waitAfter = (streak: Streak, inRow: number): number =>
@@ -84,7 +86,7 @@ export const budgets = {
   password: { streak: { waits: passwordWaits, limit: 100 }, remember: 3 },
   passwordKnownBrowser: { streak: { waits: [], limit: 10 }, remember: 3 },
   totp: { windows: [{ limit: 20, period: DAY }], streak: { waits: [], limit: 100 } },
-  mailedCode: { streak: { waits: [], limit: 5 } },
+  mailedCode: { streak: { waits: [], limit: 5, forgetAfter: DAY } },
   mailedCodes: { windows: [{ limit: 50, period: DAY }] },
   mails: {
     windows: [

@@ -48,7 +48,7 @@ export interface AuditFilter {
   kind?: EventKind
   from?: Time
   to?: Time
-  /** Only events after this one (an `AuditEntry.seq`), oldest first. */
+  /** The id of an event: only those after it in the answer's order. An unknown one is a RangeError. */
   after?: string
 }
 
