@@ -3,18 +3,10 @@ import type { Budget } from '../domain/budget.ts'
 import type { MethodTraits } from '../domain/policy.ts'
 import type { Chance } from '../domain/ports.ts'
 import type { Problem, ProblemCode } from '../domain/problems.ts'
+import type { Vault } from '../domain/seal.ts'
 import type { Account, Credential, Form, Time } from '../domain/types.ts'
 
-/** Seals, opens and digests, bound to one account; `field` binds further. Throws when a value was tampered with. */
-export interface Vault {
-  /** AES-256-GCM with the key's id in front. */
-  seal(text: string, field: string): string
-  open(sealed: string, field: string): string
-  /** Keyed digest, for what only has to be compared. */
-  digest(text: string, field: string): string
-  /** Constant-time comparison of a text with a keyed digest. */
-  matches(text: string, digest: string, field: string): boolean
-}
+export type { Vault } from '../domain/seal.ts'
 
 /** What a ceremony may know. A method never sees a request, a response, a store or a limiter. */
 export interface Turn {
@@ -82,7 +74,7 @@ export interface Proven {
   change: Change
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what a ceremony keeps is known to itself alone
+// oxlint-disable-next-line typescript/no-explicit-any -- what a ceremony keeps is known to itself alone
 export type AnyCeremony<Result> = Ceremony<any, Result>
 
 export interface Method extends MethodTraits {
@@ -94,4 +86,6 @@ export interface Method extends MethodTraits {
   prove: AnyCeremony<Proven>
   /** One short line that tells a credential from another of the same method ("Phone", "a…@example.org"). */
   describe(credential: Credential): string
+  /** Builds a credential from one imported value, or answers why it cannot: one sentence without the value in it. */
+  importRow?(value: unknown, turn: Pick<Turn, 'vault' | 'chance'>): Credential | string
 }
