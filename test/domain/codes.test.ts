@@ -15,10 +15,10 @@ const chance = testChance()
 describe('mailed codes', () => {
   it('OC-1: eight digits, uniform in every place, leading zeros kept', () => {
     const many = 100_000
-    const counts = Array.from({ length: 8 }, () => new Array<number>(10).fill(0))
+    const counts = Array.from({ length: 8 }, () => Array.from({ length: 10 }, () => 0))
     for (let round = 0; round < many; round++) {
       const code = mailedCode(chance)
-      expect(isMailedCode(code)).toBe(true)
+      if (!isMailedCode(code)) throw new Error(code)
       for (let place = 0; place < 8; place++) counts[place]![Number(code[place])]!++
     }
     for (const place of counts) {
@@ -109,6 +109,7 @@ describe('names', () => {
   it('TH-5: a key is its own key, for every character', () => {
     for (let point = 0; point <= 0x10ffff; point++) {
       const once = usernameKey(`a${String.fromCodePoint(point)}b`)
+      if (once === 'ab') continue
       if (usernameKey(once) !== once || usernameKey(once.toUpperCase()) !== once) {
         throw new Error(`U+${point.toString(16)} gives ${JSON.stringify(once)}`)
       }
