@@ -1,0 +1,19 @@
+// Authenticator apps: six digits that change every 30 seconds (RFC 6238).
+import type { Method } from '../method.ts'
+import { ID, importTotp } from './credential.ts'
+import { enrol } from './enrol.ts'
+import { prove } from './prove.ts'
+
+export const totp: Method = {
+  id: ID,
+  kind: ID,
+  serves: ['second-factor', 'recovery'],
+  standalone: true,
+  always: false,
+  amr: ['otp'],
+  atMost: 5,
+  enrol,
+  prove,
+  describe: (credential) => credential.label,
+  importRow: importTotp,
+}

@@ -1,0 +1,39 @@
+// Proving an authenticator app: any of the account's, by a code of a step that was not used yet.
+import { budgets } from '../../domain/budget.ts'
+import type { Ceremony, Proven, Turn } from '../method.ts'
+import { type Authenticator, disableAll, ID, isAuthenticator, secretOf, spendStep } from './credential.ts'
+import { CLOCK_HINT_FROM } from './enrol.ts'
+import { codeTyped, stepsOf } from './oath.ts'
+import type { Credential } from '../../domain/types.ts'
+
+/** Wrong codes typed in this step, for the hint only: what is allowed is the budgets' business. */
+interface Tries {
+  wrong: number
+}
+
+const usable = ({ credentials }: Turn): Credential<Authenticator>[] =>
+  credentials.filter(isAuthenticator).filter((credential) => !credential.disabled)
+
+export const prove: Ceremony<Tries | undefined, Proven> = {
+  view: () => ({}),
+  limits: () => [{ key: ID, budget: budgets.totp, refused: 'too_many_codes', exhausted: disableAll }],
+  async answer(tries, input, turn) {
+    if ((input['code'] ?? '').trim() === '') return { problem: 'code_missing' }
+    const now = turn.chance.now()
+    const code = codeTyped(input['code'])
+    const matched = usable(turn).flatMap((credential) => {
+      // Opened even when the code cannot be right: a secret that cannot be read is never passed over in silence.
+      const secret = secretOf(turn.vault, credential)
+      const steps = code === undefined ? [] : stepsOf(secret, code, now)
+      return steps.map((step) => ({ credential, step }))
+    })
+    const unused = matched.findLast(({ credential, step }) => step > credential.data.lastStep)
+    if (unused) {
+      const { credential, step } = unused
+      return { credential: credential.id, change: spendStep(credential.id, step, now) }
+    }
+    if (matched.length > 0) return { problem: 'code_used' }
+    const wrong = (tries?.wrong ?? 0) + 1
+    return { problem: wrong >= CLOCK_HINT_FROM ? 'wrong_code_clock' : 'wrong_code', keep: { wrong } }
+  },
+}
