@@ -1,0 +1,163 @@
+// Every address of ours, one line each.
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import type { Provider } from 'oidc-provider'
+import type { Policy } from '../domain/policy.ts'
+import { isProblem } from '../domain/problems.ts'
+import type { Tools, Visit } from '../flows/flow.ts'
+import { journeyOf } from '../flows/journeys.ts'
+import type { Shown } from '../flows/pages.ts'
+import { close, type Outcome, show, submit } from '../flows/run.ts'
+import { answer, consent, type Interaction, loginAt, read, refuse, signOut } from '../oidc/interaction.ts'
+import { readForm } from './form.ts'
+import { foreign, sourceAddress } from './guard.ts'
+import { type Dress, languageOf, seeOther, showPage, showProblem } from './respond.ts'
+
+export interface Routing {
+  provider: Provider
+  tools: Tools
+  dress: Dress
+  issuer: URL
+  /** Where the provider is mounted, without a slash at the end. */
+  prefix: string
+  hops: number
+  policy(): Policy
+}
+
+export function routes(routing: Routing): Router {
+  const router = new Router()
+  router.get('/interaction/:cid', (ctx) => page(ctx as unknown as Context, routing, String(ctx.params['cid'])))
+  router.post('/interaction/:cid', (ctx) => form(ctx as unknown as Context, routing, String(ctx.params['cid'])))
+  router.all('/interaction/:cid', (ctx) => notAllowed(ctx as unknown as Context, routing))
+  router.get('/self-service/:asset', (ctx, next) => {
+    const asset = routing.dress.views.asset(String(ctx.params['asset']))
+    if (!asset) return next()
+    ctx.type = asset.type
+    ctx.set('Cache-Control', 'public, max-age=31536000, immutable')
+    ctx.set('ETag', asset.etag)
+    ctx.body = asset.body
+    return undefined
+  })
+  return router
+}
+
+function notAllowed(ctx: Context, { dress }: Routing): void {
+  ctx.set('Allow', 'GET, HEAD, POST')
+  showProblem(ctx, dress, 'method_not_allowed')
+}
+
+/** The interaction of this browser at this address; answers the request itself when there is none to work with. */
+async function found(ctx: Context, { provider, dress }: Routing, cid: string): Promise<Interaction | undefined> {
+  const here = await read(provider, ctx, cid)
+  if ('problem' in here) showProblem(ctx, dress, here.problem)
+  else if ('anew' in here) seeOther(ctx, here.anew)
+  else if (answered(here.interaction)) seeOther(ctx, here.interaction.returnTo)
+  // A dead session was taken off it: only the provider can tell which prompt comes now.
+  else if (here.interaction.prompt.name !== 'login' && !here.interaction.session)
+    seeOther(ctx, here.interaction.returnTo)
+  else return here.interaction
+  return undefined
+}
+
+/** A double click, or a reload after the last step: the answer is there and waits to be picked up. */
+const answered = ({ result }: Interaction): boolean => result !== undefined && Object.keys(result).length > 0
+
+async function visitOf(ctx: Context, routing: Routing, interaction: Interaction): Promise<Visit> {
+  const { provider, dress, hops } = routing
+  const { params, prompt, session } = interaction
+  const clientId = String(params['client_id'] ?? '')
+  const client = await provider.Client.find(clientId)
+  const hint = params['login_hint']
+  const since = session && prompt.name !== 'login' ? await loginAt(provider, interaction) : undefined
+  return {
+    interaction: interaction.cid,
+    journey: prompt.name,
+    client: { id: clientId, name: client?.clientName ?? clientId },
+    ...(session && { session: { accountId: session.accountId, amr: session.amr ?? [], loginAt: since } }),
+    ...(typeof hint === 'string' && { loginHint: hint.slice(0, 256) }),
+    language: languageOf(ctx, dress, locales(interaction)),
+    address: sourceAddress(ctx.req, hops),
+    userAgent: ctx.get('user-agent'),
+    knownBrowser: (account) => dress.jar.knownBrowser(ctx, account),
+  }
+}
+
+const locales = ({ params }: Interaction): string | undefined => {
+  const wish = params['ui_locales']
+  return typeof wish === 'string' ? wish : undefined
+}
+
+const around = (interaction: Interaction) => ({
+  uiLocales: locales(interaction),
+  leadsTo: [interaction.params['redirect_uri']],
+})
+
+async function page(ctx: Context, routing: Routing, cid: string): Promise<void> {
+  const interaction = await found(ctx, routing, cid)
+  if (!interaction) return
+  const visit = await visitOf(ctx, routing, interaction)
+  if (!journeyOf(visit.journey))
+    return showPage(ctx, routing.dress, consentPage(interaction, visit, routing), around(interaction))
+  await reply(ctx, routing, interaction, visit, await show(visit, routing.policy(), routing.tools))
+}
+
+async function form(ctx: Context, routing: Routing, cid: string): Promise<void> {
+  if (foreign(ctx.req, routing.issuer.origin)) return showProblem(ctx, routing.dress, 'foreign_origin')
+  const fields = await readForm(ctx.req, (ctx.req as { body?: unknown }).body)
+  if (isProblem(fields)) return showProblem(ctx, routing.dress, fields)
+  const interaction = await found(ctx, routing, cid)
+  if (!interaction) return
+  const visit = await visitOf(ctx, routing, interaction)
+  if (!journeyOf(visit.journey)) {
+    const step = consentPage(interaction, visit, routing).step
+    if (fields['step'] !== step) return showProblem(ctx, routing.dress, 'foreign_origin')
+    const on = fields['action'] === 'continue' ? consent(routing.provider, interaction) : refuse(interaction)
+    return seeOther(ctx, await on)
+  }
+  await reply(ctx, routing, interaction, visit, await submit(visit, fields, routing.policy(), routing.tools))
+}
+
+async function reply(
+  ctx: Context,
+  routing: Routing,
+  interaction: Interaction,
+  visit: Visit,
+  outcome: Outcome,
+): Promise<void> {
+  const { provider, dress, tools } = routing
+  if ('shown' in outcome) return showPage(ctx, dress, outcome.shown, around(interaction))
+  if ('over' in outcome) return showProblem(ctx, dress, outcome.over, around(interaction))
+  if ('again' in outcome) return seeOther(ctx, `${routing.prefix}/interaction/${interaction.cid}`)
+  if ('anew' in outcome)
+    return seeOther(ctx, outcome.signOut ? await signOut(provider, interaction) : interaction.returnTo)
+  if ('cancelled' in outcome) {
+    const on = await refuse(interaction)
+    await close(visit, tools)
+    return seeOther(ctx, on)
+  }
+  dress.jar.remember(ctx, outcome.finished)
+  const on = await answer(provider, interaction, outcome.finished)
+  await close(visit, tools)
+  seeOther(ctx, on)
+}
+
+/** Which of its data the relying party asks for; first parties never come here. */
+function consentPage(interaction: Interaction, visit: Visit, { tools }: Routing): Shown {
+  const missing = interaction.prompt.details as {
+    missingOIDCScope?: string[]
+    missingOIDCClaims?: string[]
+    missingResourceScopes?: Record<string, string[]>
+  }
+  const resources = Object.values(missing.missingResourceScopes ?? {}).flat()
+  return {
+    page: {
+      name: 'consent',
+      client: visit.client.name,
+      scopes: [...(missing.missingOIDCScope ?? []), ...resources].filter((scope) => scope !== 'openid'),
+      claims: missing.missingOIDCClaims ?? [],
+    },
+    step: tools.digest(interaction.uid, 'consent'),
+    client: visit.client.name,
+    cancel: true,
+  }
+}

@@ -1,0 +1,58 @@
+// Accounts as the provider sees them: `findAccount`, the claims, and grants without a consent page for first parties.
+import type { Account as OidcAccount, Configuration, FindAccount, Grant, KoaContextWithOIDC } from 'oidc-provider'
+import type { Account } from '../domain/types.ts'
+
+/** Claims by scope (OpenID Connect Core 5.4). `sub` is opaque and never reused. */
+export const claimsOf = (account: Account): { sub: string; [claim: string]: unknown } => ({
+  sub: account.id,
+  preferred_username: account.username,
+  name: account.name,
+  email: account.email,
+  email_verified: account.email === undefined ? undefined : account.emailVerified,
+  groups: account.groups,
+})
+
+/** Ours decides whether the account exists and is enabled; a host's own `findAccount` may still word its claims. */
+export const accountFinder =
+  (read: (id: string) => Promise<Account | undefined>, host: FindAccount | undefined): FindAccount =>
+  async (ctx, id, token): Promise<OidcAccount | undefined> => {
+    const account = await read(id)
+    if (!account) return undefined
+    return host ? host(ctx, id, token) : { accountId: id, claims: () => claimsOf(account) }
+  }
+
+type LoadGrant = NonNullable<Configuration['loadExistingGrant']>
+
+const remembered: LoadGrant = async (ctx) => {
+  const { result, session, client, provider } = ctx.oidc
+  const clientId = client?.clientId ?? ''
+  const grantId = result?.consent?.grantId ?? session?.grantIdFor(clientId)
+  return grantId ? provider.Grant.find(grantId) : undefined
+}
+
+const covers = (grant: Grant | undefined, ctx: KoaContextWithOIDC): grant is Grant => {
+  if (!grant) return false
+  const scopes = new Set(grant.getOIDCScopeEncountered().split(' '))
+  const claims = new Set(grant.getOIDCClaimsEncountered())
+  return (
+    [...ctx.oidc.requestParamOIDCScopes].every((scope) => scopes.has(scope)) &&
+    [...ctx.oidc.requestParamClaims].every((claim) => claims.has(claim))
+  )
+}
+
+/** A relying party of the organisation itself needs nobody's consent. A saved grant is used again while it covers the request. */
+export const grantLoader =
+  (firstParty: (clientId: string) => boolean, host: LoadGrant = remembered): LoadGrant =>
+  async (ctx) => {
+    const existing = await host(ctx)
+    const { client, account, provider } = ctx.oidc
+    if (!client || !account || !firstParty(client.clientId)) return existing
+    const resources = Object.entries(ctx.oidc.resourceServers ?? {})
+    if (covers(existing, ctx) && resources.length === 0) return existing
+    const grant = existing ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
+    grant.addOIDCScope(ctx.oidc.requestParamOIDCScopes)
+    grant.addOIDCClaims(ctx.oidc.requestParamClaims)
+    for (const [resource, server] of resources) grant.addResourceScope(resource, server.scope ?? '')
+    await grant.save()
+    return grant
+  }

@@ -1,0 +1,66 @@
+// The provider's adapter over our store: ids digested, payloads sealed, consuming conditional, expiry judged here.
+import { createHash } from 'node:crypto'
+import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider'
+import type { Chance, ProviderRow, ProviderRows } from '../domain/ports.ts'
+import { type KeyRing, open, seal } from '../domain/seal.ts'
+
+/** Ids have 128 random bits and more: a bare hash is enough, and a stolen dump holds no usable cookie or token (SC-1). */
+const digest = (value: string): string => createHash('sha256').update(value).digest('base64url')
+
+/** A second redemption of something that may be used once. A plain error would surface as a 500. */
+const used = (model: string): Error =>
+  model === 'PushedAuthorizationRequest'
+    ? new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
+    : new errors.InvalidGrant(`${model} was already consumed`)
+
+export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance): AdapterFactory {
+  return (model) => {
+    const context = (id: string): string[] => ['provider', model, id]
+
+    const read = (id: string | undefined, row: ProviderRow | undefined): AdapterPayload | undefined => {
+      if (!row || (row.expiresAt !== undefined && row.expiresAt <= chance.now())) return undefined
+      const { sealed, at, consumed } = row.payload as { sealed: string; at: string; consumed?: number }
+      const payload = JSON.parse(open(keys, sealed, context(id ?? at))) as AdapterPayload
+      return {
+        ...payload,
+        ...(consumed !== undefined && { consumed }),
+        ...(row.stamp !== undefined && { epoch: row.stamp }),
+      } as AdapterPayload
+    }
+
+    return {
+      async upsert(id, payload, expiresIn) {
+        const { epoch, ...rest } = payload as AdapterPayload & { epoch?: number; session?: { accountId?: string } }
+        const at = digest(id)
+        const accountId = rest.accountId ?? rest.session?.accountId
+        const consumed = rest.consumed
+        await rows.upsert(
+          model,
+          at,
+          {
+            // `at` lets a row that was found by another key be opened under its own name.
+            payload: {
+              sealed: seal(keys, JSON.stringify(rest), context(at)),
+              at,
+              ...(consumed !== undefined && { consumed }),
+            },
+            ...(accountId !== undefined && { accountId }),
+            ...(rest.grantId !== undefined && { grantId: rest.grantId }),
+            ...(rest.uid !== undefined && { uid: digest(rest.uid) }),
+            ...(rest.userCode !== undefined && { userCode: digest(rest.userCode) }),
+            ...(epoch !== undefined && { stamp: epoch }),
+          },
+          expiresIn === undefined ? undefined : chance.now() + expiresIn * 1000,
+        )
+      },
+      find: async (id) => read(digest(id), await rows.find(model, digest(id))),
+      findByUid: async (uid) => read(undefined, await rows.findBy(model, 'uid', digest(uid))),
+      findByUserCode: async (code) => read(undefined, await rows.findBy(model, 'userCode', digest(code))),
+      async consume(id) {
+        if (!(await rows.consume(model, digest(id), Math.floor(chance.now() / 1000)))) throw used(model)
+      },
+      destroy: (id) => rows.destroy(model, digest(id)),
+      revokeByGrantId: (grantId) => rows.revokeByGrantId(grantId),
+    } satisfies Adapter
+  }
+}

@@ -1,0 +1,126 @@
+// A pure merge into a host's configuration: what is ours is added, what the host set stays.
+import {
+  type AdapterConstructor,
+  type AdapterFactory,
+  type Configuration,
+  interactionPolicy,
+  type KoaContextWithOIDC,
+} from 'oidc-provider'
+import type { Keys } from '../domain/keys.ts'
+import { acr } from '../flows/finish.ts'
+import { accountFinder, grantLoader } from './account.ts'
+import { epochAdapter } from './epoch.ts'
+import { type Judging, withPrompts } from './prompts.ts'
+import type { Scope } from './scope.ts'
+
+/** Pages that the provider itself has to show, in our dress. */
+export type ProviderPages = {
+  renderError: NonNullable<Configuration['renderError']>
+  logoutSource(ctx: KoaContextWithOIDC, form: string): void | Promise<void>
+  postLogoutSuccessSource(ctx: KoaContextWithOIDC): void | Promise<void>
+  userCodeInputSource: NonNullable<
+    NonNullable<NonNullable<Configuration['features']>['deviceFlow']>['userCodeInputSource']
+  >
+  userCodeConfirmSource: NonNullable<
+    NonNullable<NonNullable<Configuration['features']>['deviceFlow']>['userCodeConfirmSource']
+  >
+  deviceSuccessSource: NonNullable<NonNullable<NonNullable<Configuration['features']>['deviceFlow']>['successSource']>
+}
+
+export interface Merging {
+  keys: Keys
+  scope: Scope
+  judging: Judging
+  adapter: AdapterFactory
+  pages: ProviderPages
+  prefix: string
+  session: { absolute: number; idle: number }
+  firstParty(clientId: string): boolean
+}
+
+const SECOND = 1000
+const HOUR = 3600
+
+const factory = (adapter: Configuration['adapter'] | undefined): AdapterFactory | undefined => {
+  if (!adapter) return undefined
+  const made = adapter as AdapterFactory | AdapterConstructor
+  const constructor = /^class\b/.test(Function.prototype.toString.call(made)) || 'prototype' in made
+  return constructor ? (name) => new (made as AdapterConstructor)(name) : (made as AdapterFactory)
+}
+
+/** Sliding while in use, and over at the latest a day after the sign-in (NIST SP 800-63B-4 2.2.3). In seconds. */
+const sessionTtl =
+  ({ session, judging }: Merging) =>
+  (_ctx: unknown, row: { loginTs?: number | undefined }): number => {
+    const idle = session.idle / SECOND
+    if (row.loginTs === undefined) return idle
+    const left = row.loginTs + session.absolute / SECOND - Math.floor(judging.now() / SECOND)
+    return Math.max(1, Math.min(idle, left))
+  }
+
+export function mergeConfiguration(host: Configuration, merging: Merging): Configuration {
+  const { keys, scope, judging, pages, prefix, firstParty } = merging
+  const { features = {}, claims, ttl, cookies, interactions } = host
+  const openid = (claims as Record<string, unknown> | undefined)?.['openid']
+  const device = features.deviceFlow
+  return {
+    ...host,
+    adapter: epochAdapter(factory(host.adapter) ?? merging.adapter, scope),
+    jwks: host.jwks ?? keys.jwks,
+    cookies: { ...cookies, keys: cookies?.keys ?? [...keys.cookies] },
+    findAccount: accountFinder((id) => scope.account(id), host.findAccount),
+    loadExistingGrant: grantLoader(firstParty, host.loadExistingGrant),
+    acrValues: [...new Set([...(host.acrValues ?? []), acr.password, acr.multiFactor])],
+    claims: {
+      profile: ['name', 'preferred_username'],
+      email: ['email', 'email_verified'],
+      groups: ['groups'],
+      ...(claims as Record<string, string[]>),
+      acr: null,
+      amr: null,
+      auth_time: null,
+      openid: [...new Set([...(Array.isArray(openid) ? (openid as string[]) : ['sub']), 'acr', 'amr', 'auth_time'])],
+    },
+    scopes: [...new Set([...(host.scopes ?? ['openid', 'offline_access']), 'profile', 'email', 'groups'])],
+    interactions: {
+      ...interactions,
+      policy: withPrompts(
+        (interactions?.policy as interactionPolicy.DefaultPolicy) ?? interactionPolicy.base(),
+        judging,
+      ),
+      // The `cid` survives the chain of prompts of one request, so Back and reload always show the current step.
+      url: (_ctx, interaction) => `${prefix}/interaction/${interaction.cid}`,
+    },
+    ttl: {
+      AccessToken: HOUR,
+      AuthorizationCode: 60,
+      DeviceCode: 600,
+      Grant: 14 * 24 * HOUR,
+      IdToken: HOUR,
+      // The request outlives many flows: one that expired starts again in place.
+      Interaction: 24 * HOUR,
+      RefreshToken: 14 * 24 * HOUR,
+      ...ttl,
+      Session: ttl?.Session ?? sessionTtl(merging),
+    },
+    renderError: host.renderError ?? pages.renderError,
+    features: {
+      ...features,
+      devInteractions: { enabled: false },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: pages.logoutSource,
+        postLogoutSuccessSource: pages.postLogoutSuccessSource,
+        ...features.rpInitiatedLogout,
+      },
+      ...(device?.enabled && {
+        deviceFlow: {
+          userCodeInputSource: pages.userCodeInputSource,
+          userCodeConfirmSource: pages.userCodeConfirmSource,
+          successSource: pages.deviceSuccessSource,
+          ...device,
+        },
+      }),
+    },
+  }
+}

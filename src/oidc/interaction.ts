@@ -1,0 +1,92 @@
+// Reads the provider's interaction behind a page, and gives the one answer at the end.
+import { errors, type Provider } from 'oidc-provider'
+import type { Context } from 'koa'
+import type { ProblemCode } from '../domain/problems.ts'
+import type { SignedIn } from '../flows/finish.ts'
+
+export type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
+
+/** The interaction, or why there is none for this browser and this address. */
+export type Found = { interaction: Interaction } | { problem: ProblemCode } | { anew: string }
+
+/**
+ * By cookie *and* by address: the cookie alone would let another interaction's page act on this one (EN-12). A session
+ * that ended elsewhere is taken off the interaction, so that the same request can begin anew.
+ */
+export async function read(provider: Provider, ctx: Context, cid: string): Promise<Found> {
+  try {
+    const interaction = await provider.interactionDetails(ctx.req, ctx.res)
+    return interaction.cid === cid ? { interaction } : { problem: 'other_browser' }
+  } catch (error) {
+    if (!(error instanceof errors.SessionNotFound)) throw error
+    const uid = ctx.cookies.get(provider.cookieName('interaction'), { signed: true })
+    if (!uid) return { problem: 'other_browser' }
+    const interaction = await provider.Interaction.find(uid)
+    if (!interaction) return { problem: 'interaction_over' }
+    if (interaction.cid !== cid) return { problem: 'other_browser' }
+    return { anew: await detached(interaction) }
+  }
+}
+
+async function detached(interaction: Interaction): Promise<string> {
+  delete interaction.session
+  delete interaction.grantId
+  await interaction.persist()
+  return interaction.returnTo
+}
+
+/** When the session behind the interaction was made, in seconds; `auth_time` of a step-up must not move (EN-13). */
+export async function loginAt(provider: Provider, interaction: Interaction): Promise<number | undefined> {
+  const uid = interaction.session?.uid
+  const session = uid === undefined ? undefined : await provider.Session.findByUid(uid)
+  return session?.loginTs === undefined ? undefined : session.loginTs * 1000
+}
+
+/** Ends the session behind the interaction: somebody else signs in here, and no `sid` may carry over to another `sub`. */
+export async function signOut(provider: Provider, interaction: Interaction): Promise<string> {
+  const uid = interaction.session?.uid
+  const session = uid === undefined ? undefined : await provider.Session.findByUid(uid)
+  await session?.destroy()
+  return detached(interaction)
+}
+
+/** Answers `login`, and the prompt that asked, in one write. Resolves to where the browser goes on. */
+export async function answer(provider: Provider, interaction: Interaction, signedIn: SignedIn): Promise<string> {
+  const { accountId, epoch, acr, amr, authTime } = signedIn
+  if (interaction.session && interaction.session.accountId !== accountId) await signOut(provider, interaction)
+  const login = { accountId, epoch, acr, amr, ts: Math.floor(authTime / 1000) }
+  const { prompt, lastSubmission } = interaction
+  interaction.result = { ...lastSubmission, login, ...(prompt.name !== 'login' && { [prompt.name]: {} }) }
+  await interaction.persist()
+  return interaction.returnTo
+}
+
+/** The user does not want to: the relying party is told so. */
+export async function refuse(interaction: Interaction): Promise<string> {
+  interaction.result = { error: 'access_denied', error_description: 'the user cancelled' }
+  await interaction.persist()
+  return interaction.returnTo
+}
+
+/** The user agrees: a grant for what was asked. Resolves to where the browser goes on. */
+export async function consent(provider: Provider, interaction: Interaction): Promise<string> {
+  const { params, session, prompt } = interaction
+  const accountId = session?.accountId ?? ''
+  const clientId = String(params['client_id'])
+  const saved = interaction.grantId === undefined ? undefined : await provider.Grant.find(interaction.grantId)
+  const grant = saved ?? new provider.Grant({ accountId, clientId })
+  const missing = prompt.details as {
+    missingOIDCScope?: string[]
+    missingOIDCClaims?: string[]
+    missingResourceScopes?: Record<string, string[]>
+  }
+  grant.addOIDCScope(missing.missingOIDCScope ?? [])
+  grant.addOIDCClaims(missing.missingOIDCClaims ?? [])
+  for (const [resource, scopes] of Object.entries(missing.missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '))
+  }
+  const grantId = await grant.save()
+  interaction.result = { ...interaction.lastSubmission, consent: { grantId } }
+  await interaction.persist()
+  return interaction.returnTo
+}

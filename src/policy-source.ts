@@ -1,0 +1,72 @@
+// The policy of the moment, wherever it comes from, and one audit event for each change, however many processes see it.
+import type { LivePolicy } from './config/live.ts'
+import { differences } from './config/differences.ts'
+import type { Policy } from './domain/policy.ts'
+import type { AuditStore, Chance, ClaimStore } from './domain/ports.ts'
+
+export interface PolicySource {
+  current(): Policy
+  /** Before each request: the next request sees an edit. Never rejects. */
+  refresh(): Promise<void>
+}
+
+const CLAIM = 'policy'
+interface Stands {
+  count: number
+  policy: Policy
+}
+
+const isLive = (policy: Policy | LivePolicy): policy is LivePolicy => 'refresh' in policy
+
+export function policySource(options: {
+  policy: Policy | LivePolicy
+  claims: ClaimStore
+  audit: AuditStore
+  chance: Chance
+  log: { error(facts: object, text: string): void }
+}): PolicySource {
+  const { policy, claims, audit, chance, log } = options
+  const current = (): Policy => (isLive(policy) ? policy.current() : policy)
+  let recorded: Policy | undefined
+
+  /** The event first, under an id that every process makes alike; then the exchange. A crash between them repeats both. */
+  async function record(next: Policy): Promise<void> {
+    const first: Stands = { count: 0, policy: next }
+    const standing = await claims.claim(CLAIM, JSON.stringify(first))
+    const before = JSON.parse(standing) as Stands
+    const changes = differences(before.policy, JSON.parse(JSON.stringify(next)))
+    if (changes.length === 0) return
+    const after: Stands = { count: before.count + 1, policy: next }
+    await audit.append([
+      {
+        id: `policy-${after.count}`,
+        kind: 'policy.changed',
+        outcome: 'success',
+        at: chance.now(),
+        actor: 'policy',
+        detail: {
+          changes: changes.map(({ path, from, to }) => ({ option: path, from: from ?? null, to: to ?? null })),
+        },
+      },
+    ])
+    await claims.swap(CLAIM, standing, JSON.stringify(after))
+  }
+
+  return {
+    current,
+    async refresh() {
+      if (isLive(policy)) await policy.refresh()
+      const now = current()
+      if (now === recorded) return
+      const before = recorded
+      recorded = now
+      try {
+        await record(now)
+      } catch (error) {
+        // The policy holds even when the trail cannot be written now; the next request tries again.
+        recorded = before
+        log.error({ err: error }, 'a change of policy could not be recorded yet')
+      }
+    },
+  }
+}
