@@ -218,7 +218,7 @@ describe('importing', () => {
     const credential = totp.importRow?.({ secret: 'jbsw y3dp ehpk 3pxp', label: 'Phone' }, one.turn(totp))
     if (typeof credential !== 'object') throw new Error(credential)
     one.bind({ credential })
-    expect(one.account.credentials.map(totp.describe)).toEqual(['Phone'])
+    expect(one.account.credentials.map((one) => totp.describe(one))).toEqual(['Phone'])
     const code = codeOf(Buffer.from('48656c6c6f21deadbeef', 'hex'), stepAt(one.chance.now()))
     const answer = proven(await totp.prove.answer(undefined, { code }, one.turn(totp)))
     expect(one.apply(answer.change)).toBeUndefined()
