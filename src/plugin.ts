@@ -28,6 +28,7 @@ import { drainage } from './outbox.ts'
 import { createGate, hashesAtOnce } from './passwords/gate.ts'
 import { createPasswords } from './passwords/hash.ts'
 import { policySource } from './policy-source.ts'
+import { createSmtpMailer } from './senders/mail.ts'
 import { createPost } from './senders/post.ts'
 
 export interface Log {
@@ -88,6 +89,12 @@ const quiet: Log = { info: () => undefined, warn: () => undefined, error: (facts
 const HOUR = 3_600_000
 
 const real: Chance = { now: () => Date.now(), random: (bytes) => randomBytes(bytes) }
+
+/**
+ * Sends over `smtp:` (STARTTLS required unless the host is loopback) or `smtps:`. `from`: "Name <address>".
+ * @throws when the address or the sender is malformed.
+ */
+export const smtp = (url: string, from: string): Mailer => createSmtpMailer({ url, from, chance: real })
 
 /** @throws when the policy is bad, the keys do not fit the store, or the store is not reachable: nothing runs half. */
 export async function selfService(options: SelfServiceOptions): Promise<SelfService> {
