@@ -45,7 +45,8 @@ export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance):
               ...(consumed !== undefined && { consumed }),
             },
             ...(accountId !== undefined && { accountId }),
-            ...(rest.grantId !== undefined && { grantId: rest.grantId }),
+            // An open interaction is no token: revoking a grant leaves it alone.
+            ...(rest.grantId !== undefined && model !== 'Interaction' && { grantId: rest.grantId }),
             ...(rest.uid !== undefined && { uid: digest(rest.uid) }),
             ...(rest.userCode !== undefined && { userCode: digest(rest.userCode) }),
             ...(epoch !== undefined && { stamp: epoch }),
