@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { MethodTraits, Policy } from '../domain/policy.ts'
 import { type Difference, differences } from './differences.ts'
 import { ConfigError } from './finding.ts'
-import { digestOf, readPolicy, textOf } from './load.ts'
+import { digestOf, type Loaded, readPolicy, textOf } from './load.ts'
 import type { Environment } from './source.ts'
 
 export interface PolicyChange {
@@ -66,8 +66,8 @@ export async function livePolicy(file: string, options: LiveOptions): Promise<Li
     }
     refused = undefined
     const before = good
-    good = next
     const changes = differences(before.policy, next.policy)
+    good = changes.length > 0 ? next : before
     if (changes.length > 0) onChange?.({ digest: digestOf(next.policy), policy: next.policy, changes })
     const waiting =
       started && next.server ? differences(serverPart(started), serverPart(next.server)).map(({ path }) => path) : []
@@ -88,7 +88,7 @@ export async function livePolicy(file: string, options: LiveOptions): Promise<Li
   }
 }
 
-const serverPart = ({ cautions: _c, file: _f, ...server }: { cautions: unknown; file: unknown }): object => server
+const serverPart = ({ cautions: _c, file: _f, lineOf: _l, ...server }: Omit<Loaded, 'policy'>): object => server
 
 /** Size and time of change, to the nanosecond; a word when there is no file. */
 async function stamp(file: string): Promise<string> {

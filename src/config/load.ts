@@ -20,6 +20,8 @@ export interface Read {
 export type Loaded = Omit<Config, PolicyKey> & {
   file: string
   policy: Policy
+  /** The line of an option in the file. */
+  lineOf: (path: Path) => number
   /** What is allowed but to be looked at, one sentence each: logged at every start. */
   cautions: readonly string[]
 }
@@ -41,7 +43,7 @@ export function readConfig({ file, text, env = process.env, methods }: Read): Lo
   refuse(source, [...serverRules(config), ...policyRules(policy, methods)])
   const notes = cautions({ ...config, policy }).map(({ path, sentence }) => `${path.join('.')} ${sentence}`)
   const { registration: _r, mfa: _m, reset: _s, admins: _a, helpdesk: _h, ...server } = config
-  return { ...server, file, policy, cautions: notes }
+  return { ...server, file, lineOf: source.lineOf, policy, cautions: notes }
 }
 
 /** Reads policy alone, from a file of policy or from the server's whole file. @throws {ConfigError} */

@@ -9,7 +9,7 @@ export interface Source {
   file: string
   data: unknown
   /** The line of an option; of what surrounds it when the file does not have it. */
-  lineOf(path: Path): number
+  lineOf: (path: Path) => number
   has(path: Path): boolean
   /** Values that came from the environment: never repeated in a message. */
   fromEnvironment(path: Path): boolean

@@ -1,0 +1,106 @@
+// Every command, one entry each: what it is for, how it is called, where it lives.
+import type { Environment } from '../config/source.ts'
+
+export interface Io {
+  /** A line of the result. */
+  out(text: string): void
+  /** A line for people: progress, refusals. */
+  err(text: string): void
+  env: Environment
+  /** The version of Node.js. */
+  node: string
+}
+
+export interface Usage {
+  /** Arguments, in one line. */
+  line: string
+  more?: string
+}
+
+export interface Command {
+  run(args: string[], io: Io): Promise<number>
+}
+
+interface Entry {
+  summary: string
+  usage: Usage
+  load(): Promise<Command>
+}
+
+/** The command line is wrong: exit 2, with the usage line. */
+export class UsageError extends Error {
+  constructor(sentence: string) {
+    super(sentence)
+    this.name = 'UsageError'
+  }
+}
+
+/** The one argument that stands alone, such as a file. */
+export function only(positionals: readonly string[], what: string): string {
+  const [first, ...rest] = positionals
+  if (first === undefined) throw new UsageError(`${what} is missing.`)
+  if (rest.length > 0) throw new UsageError(`"${rest[0]}" is one argument too many.`)
+  return first
+}
+
+export function needed(value: string | undefined, option: string): string {
+  if (!value) throw new UsageError(`--${option} is missing.`)
+  return value
+}
+
+export const commands: Readonly<Record<string, Entry>> = {
+  demo: {
+    summary: 'Runs the whole product with nothing to set up.',
+    usage: {
+      line: '[--port 3000] [--rp-port 3001] [--data data]',
+      more: 'Everything it makes lies in the data folder; delete the folder to begin anew.',
+    },
+    load: () => import('./demo.ts'),
+  },
+  serve: {
+    summary: 'Runs the server.',
+    usage: {
+      line: '--config FILE',
+      more: 'Listens only when configuration, keys (SELF_SERVICE_KEYS) and store are good. SIGTERM ends it in order.',
+    },
+    load: () => import('./serve.ts'),
+  },
+  'config check': {
+    summary: 'Checks a configuration file without starting.',
+    usage: { line: 'FILE', more: 'Exit code 0: good. 1: refused, one sentence a line.' },
+    load: () => import('./config-check.ts'),
+  },
+  'users import': {
+    summary: 'Adds accounts from a file: JSON array, JSON lines or CSV.',
+    usage: {
+      line: 'FILE --config FILE',
+      more: `Fields: username, email, emailVerified, name, groups, passwordHash ($2a$, $2b$, $2y$), disabled, and one for each
+method that can be imported. In CSV, groups are separated by ";". A row is added whole or not at all; refused rows are
+listed with line and reason. A username that exists stays as it is, so running it again changes nothing.
+Exit code 1 when a row was refused.`,
+    },
+    load: () => import('./users-import.ts'),
+  },
+  'users add': {
+    summary: 'Adds one account, without a password.',
+    usage: {
+      line: '--username NAME --email ADDRESS [--name "FULL NAME"] [--group GROUP]... --config FILE',
+      more: 'You vouch for the address: it counts as verified.',
+    },
+    load: () => import('./users-add.ts'),
+  },
+  'users list': {
+    summary: 'Lists accounts, ascending by id.',
+    usage: { line: '[--after ID] [--limit 100] [--json] --config FILE', more: '--json prints one object a line.' },
+    load: () => import('./users-list.ts'),
+  },
+}
+
+export const overview = (): string =>
+  [
+    'oidc-self-service COMMAND [OPTIONS]',
+    '',
+    ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(14)} ${summary}`),
+    '',
+    'COMMAND --help tells more. --version prints the version.',
+  ].join('\n')

@@ -1,0 +1,58 @@
+// Relying parties of the configuration, as oidc-provider takes them, and its own judgement of them before the start.
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { type AdapterFactory, type ClientMetadata, type Configuration, Provider } from 'oidc-provider'
+import { ConfigError } from '../config/finding.ts'
+import type { Loaded } from '../config/load.ts'
+
+export const clientsOf = ({ clients }: Pick<Loaded, 'clients'>): ClientMetadata[] =>
+  Object.entries(clients).map(([id, { metadata }]) => Object.assign({}, metadata, { client_id: id }))
+
+/** What of oidc-provider is switched on: metadata is judged by it. */
+export const features: NonNullable<Configuration['features']> = {
+  devInteractions: { enabled: false },
+  rpInitiatedLogout: { enabled: true },
+  revocation: { enabled: true },
+  introspection: { enabled: true },
+}
+
+/** Nothing is kept while metadata is judged. */
+const nowhere: AdapterFactory = () => ({
+  upsert: async () => undefined,
+  find: async () => undefined,
+  findByUid: async () => undefined,
+  findByUserCode: async () => undefined,
+  consume: async () => undefined,
+  destroy: async () => undefined,
+  revokeByGrantId: async () => undefined,
+})
+
+/** @throws {ConfigError} naming each client that oidc-provider refuses, with its reason. */
+export async function checkClients(config: Pick<Loaded, 'issuer' | 'clients' | 'file' | 'lineOf'>): Promise<void> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const provider = new Provider(config.issuer, {
+    clients: clientsOf(config),
+    adapter: nowhere,
+    cookies: { keys: [randomBytes(32).toString('base64')] },
+    jwks: { keys: [rsa.export({ format: 'jwk' }), privateKey.export({ format: 'jwk' })] },
+    features,
+  })
+  const asked = await Promise.all(
+    Object.keys(config.clients).map(async (id) => {
+      try {
+        await provider.Client.find(id)
+        return []
+      } catch (error) {
+        const path = ['clients', id, 'metadata']
+        return [{ file: config.file, line: config.lineOf(path), option: path.join('.'), sentence: reason(error) }]
+      }
+    }),
+  )
+  const findings = asked.flat()
+  if (findings.length > 0) throw new ConfigError(findings)
+}
+
+function reason(error: unknown): string {
+  const told = typeof error === 'object' && error !== null && 'error_description' in error && error.error_description
+  return `was refused (${typeof told === 'string' ? told : String(error)}): change it`
+}
