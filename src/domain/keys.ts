@@ -107,15 +107,11 @@ function opened(ring: KeyRing, sealed: string): Stored {
 export async function loadKeys(claims: ClaimStore, roots: readonly Buffer[], chance: Chance): Promise<Keys> {
   const ring = rootRing(roots)
   const found = await claims.find(CLAIM)
-  let sealed = found ?? (await claims.claim(CLAIM, seal(ring, JSON.stringify(await makeKeys(chance)), CONTEXT)))
-  let stored = opened(ring, sealed)
-  // Another process may be re-sealing at the same time; whoever is first, the data keys inside stay the same.
+  const sealed = found ?? (await claims.claim(CLAIM, seal(ring, JSON.stringify(await makeKeys(chance)), CONTEXT)))
+  const stored = opened(ring, sealed)
   if (sealed.split('.')[1] !== ring[0].id) {
-    const swapped = await claims.swap(CLAIM, sealed, seal(ring, JSON.stringify(stored), CONTEXT))
-    if (!swapped) {
-      sealed = (await claims.find(CLAIM)) ?? sealed
-      stored = opened(ring, sealed)
-    }
+    // Another process may be first with this: what is inside stays the same.
+    await claims.swap(CLAIM, sealed, seal(ring, JSON.stringify(stored), CONTEXT))
   }
   const [cookie, ...cookies] = stored.cookies
   if (cookie === undefined) throw new KeysUnusable('The data keys in the store are empty: restore them from a backup.')

@@ -14,10 +14,10 @@ const WAITING_PER_CORE = 24
 const RETRY_AFTER = 5
 
 /**
- * As many as there are cores, yet two threads of libuv's pool (4 unless `UV_THREADPOOL_SIZE` says otherwise) stay free for
- * files and DNS, which would wait for seconds behind hashes.
+ * As many as there are cores, yet one thread of libuv's pool stays free for files and DNS, which would wait for seconds
+ * behind hashes. `threads`: `UV_THREADPOOL_SIZE`; where there are four cores or more it should be raised above them.
  */
-export const hashesAtOnce = (cores: number, threads = 4): number => Math.max(1, Math.min(cores, threads - 2))
+export const hashesAtOnce = (cores: number, threads = 4): number => Math.max(1, Math.min(cores, threads - 1))
 
 /** `atOnce`: see `hashesAtOnce`. `queue`: how many may wait. */
 export function createGate({ atOnce, queue = atOnce * WAITING_PER_CORE }: { atOnce: number; queue?: number }): Gate {

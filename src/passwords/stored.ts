@@ -34,7 +34,7 @@ export function importable(hash: string, cost: number): string | undefined {
     return 'passwordHash is not a bcrypt hash: $2a$, $2b$ or $2y$ with 60 characters is needed'
   }
   if (stored.cost > cost) {
-    return `passwordHash has cost ${stored.cost}, above the configured ${cost}: raise password.bcryptCost or leave the hash out`
+    return `passwordHash has cost ${stored.cost}, above the configured ${cost}: raise password.cost or leave the hash out`
   }
   return undefined
 }

@@ -164,6 +164,28 @@ describe('the mail queue', () => {
     expect(sent).toHaveLength(2)
   })
 
+  it('what is put after the last look, and before that look is answered, is sent too', async () => {
+    const { mailer, sent } = scripted()
+    const store = memoryMails()
+    let answerLooks = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      answerLooks = resolve
+    })
+    const lease: MailStore['lease'] = async (now, leaseUntil) => {
+      const job = await store.mails.lease(now, leaseUntil)
+      await held
+      return job
+    }
+    const { post, chance } = office(mailer, { ...store, mails: { ...store.mails, lease } })
+    post.kick()
+    await settled()
+    await post.put('1', mail, chance.now() + MINUTE)
+    post.kick()
+    answerLooks()
+    await settled()
+    expect(sent).toEqual([mail])
+  })
+
   it('tries again with growing pauses, and says so without the address', async () => {
     const { mailer, sent, count } = scripted((_mail, count) => {
       if (count < 4) throw Object.assign(new Error('alice@example.org: no route'), { code: 'ECONNREFUSED' })
