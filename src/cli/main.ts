@@ -45,17 +45,15 @@ const help = (name: string, usage: Usage, summary: string): string =>
 
 /** Errors that were written for people are printed as they are; anything else with its stack. */
 function failed(error: unknown, name: string, usage: Usage, io: Io): number {
-  if (!(error instanceof Error)) {
-    io.err(String(error))
-    return 1
-  }
-  const code = 'code' in error ? String(error.code) : ''
-  if (code.startsWith('ERR_PARSE_ARGS') || error.name === 'UsageError') {
-    io.err(`${error.message.split('\n')[0]}\nUsage: oidc-self-service ${name} ${usage.line}`)
+  const told: { name?: unknown; message?: unknown; code?: unknown; stack?: unknown } =
+    typeof error === 'object' && error !== null ? error : { message: String(error) }
+  const [kind, message, code, stack] = [told.name, told.message, told.code, told.stack].map(String)
+  if (code?.startsWith('ERR_PARSE_ARGS') || kind === 'UsageError') {
+    io.err(`${message?.split('\n')[0]}\nUsage: oidc-self-service ${name} ${usage.line}`)
     return 2
   }
-  const expected = ['ConfigError', 'KeysUnusable', 'StoreRefused', 'CannotStart', 'Unavailable'].includes(error.name)
-  io.err(expected || io.env['DEBUG'] === undefined ? error.message : String(error.stack))
+  const expected = ['ConfigError', 'KeysUnusable', 'StoreRefused', 'CannotStart', 'Unavailable'].includes(kind ?? '')
+  io.err(String(expected || io.env['DEBUG'] === undefined ? message : stack))
   if (!expected) io.err('This was not expected. Set DEBUG=1 to see where it happened.')
   return 1
 }

@@ -66,13 +66,13 @@ function passwordOf(row: Row, { cost, chance }: Making): Pick<Account, 'password
 }
 
 function credentialsOf(row: Row, making: Making, id: string): Credential[] {
-  const turn = { vault: making.vaultFor(id), chance: making.chance }
   return making.methods.flatMap((method) => {
     const value = row[method.id]
-    if (value === undefined || value === null) return []
-    if (!method.importRow) throw new Refused(`${method.id} cannot be imported`)
+    // A method's id may also be the name of a plain field, which is then meant.
+    if (value === undefined || value === null || plain.includes(method.id)) return []
     const values: unknown[] = Array.isArray(value) ? value : [value]
     if (values.length > method.atMost) throw new Refused(`${method.id} has more than ${method.atMost} entries`)
+    const turn = { vault: making.vaultFor(id), chance: making.chance }
     return values.map((one) => {
       const credential = method.importRow?.(one, turn)
       if (typeof credential === 'object') return credential
