@@ -1,6 +1,4 @@
 // After all tests: ends the MongoDB that `setup.ts` started.
-import './setup.ts'
-
 export default async function teardown(): Promise<void> {
   await globalThis.mongoOfThisRun?.stop()
 }

@@ -56,8 +56,10 @@ export function admission(spent: Spent, budget: Budget, at: Time, hit: string): 
   if (spent.hits.slice(0, remember).some((earlier) => earlier.id === hit)) return { admitted: false, why: 'repeat' }
   if (streak && spent.inRow >= streak.limit) return { admitted: false, why: 'streak' }
   if (streak) {
-    const until = spent.lastAt + waitAfter(streak, spent.inRow)
-    if (spent.inRow > 0 && at < until) return { admitted: false, why: 'wait', until }
+    const wait = waitAfter(streak, spent.inRow)
+    const until = spent.lastAt + wait
+    // Without a wait nothing is early: `at` may lie a little before `lastAt`, by parallel requests or another clock.
+    if (spent.inRow > 0 && wait > 0 && at < until) return { admitted: false, why: 'wait', until }
   }
   const full = windows.map((window) => (spent.hits[window.limit - 1]?.at ?? Number.NEGATIVE_INFINITY) + window.period)
   const until = Math.max(Number.NEGATIVE_INFINITY, ...full)

@@ -32,7 +32,7 @@ export function audit({ audit: model }: Models): AuditStore {
   return {
     append: async (events) => {
       if (events.length === 0) return
-      const documents = events.map((event) => shaped(model, auditIn(event)))
+      const documents = await Promise.all(events.map((event) => shaped(model, auditIn(event))))
       try {
         await model.collection.insertMany(documents, { ordered: false })
       } catch (error) {

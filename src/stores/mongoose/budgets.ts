@@ -15,7 +15,10 @@ function streakConditions({ limit, waits }: Streak, at: Time): Condition[] {
   const open: Condition[] = waits.map(({ wait }, index) => {
     const from = Math.max(1, waits[index]?.from ?? 1)
     const next = waits[index + 1]
-    return { inRow: next ? { $gte: from, $lt: next.from } : { $gte: from }, lastAt: { $lte: at - wait } }
+    return {
+      inRow: next ? { $gte: from, $lt: next.from } : { $gte: from },
+      ...(wait > 0 && { lastAt: { $lte: at - wait } }),
+    }
   })
   const noWaitYet = { inRow: { $not: { $gte: Math.max(1, waits[0]?.from ?? Number.MAX_SAFE_INTEGER) } } }
   return [{ inRow: { $not: { $gte: limit } } }, { $or: [noWaitYet, ...open] }]
@@ -38,7 +41,7 @@ export function budgets({ budgets: model }: Models): BudgetStore {
   async function spend(_id: string, budget: Budget, at: Time, hit: string): Promise<number | undefined> {
     const removeAt = removableAt(budget, at)
     const only = conditions(budget, at, hit)
-    const update = {
+    const update: object = {
       $push: {
         hits: { $each: [{ at, id: hit }], $position: 0, $slice: remembered(budget) },
         row: { $each: [hit], $position: 0, $slice: rowLength(budget) },
@@ -48,17 +51,11 @@ export function budgets({ budgets: model }: Models): BudgetStore {
       $max: { mattersUntil: mattersUntil(budget, at), ...(removeAt !== undefined && { removeAt: new Date(removeAt) }) },
       ...(removeAt === undefined && { $unset: { removeAt: 1 as const } }),
     }
-    const written = await unlessTaken(
-      () =>
-        model
-          .findOneAndUpdate({ _id, ...(only.length > 0 && { $and: only }) }, update, {
-            upsert: true,
-            returnDocument: 'after',
-          })
-          .lean<BudgetDocument>(),
-      null,
-    )
-    return written?.inRow
+    // The driver's own call: casting so many conditions costs mongoose more than the write, and floods come this way.
+    const filter: object = { _id, ...(only.length > 0 && { $and: only }) }
+    const options = { upsert: true, returnDocument: 'after', projection: { inRow: 1 } } as const
+    const written = await unlessTaken(() => model.collection.findOneAndUpdate(filter, update, options), null)
+    return written ? Number(written['inRow']) : undefined
   }
 
   return {
