@@ -4,6 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe } from '@jest/globals'
+import SqliteFile from 'better-sqlite3'
+import mongoose from 'mongoose'
 import type { Store } from '../src/domain/ports.ts'
 import { mongooseStore } from '../src/stores/mongoose/index.ts'
 import { sqliteStore } from '../src/stores/sqlite/index.ts'
@@ -12,19 +14,29 @@ import { hasMongo, mongo } from './mongo.ts'
 export interface Database {
   /** A connection of its own, as another process would have. Closed after the tests, unless the test closes it. */
   open(): Promise<Store>
+  /** Everything it holds, as text: what a thief of a backup reads. */
+  dump(): Promise<string>
 }
 
 interface Kind {
   name: string
-  fresh(): Promise<{ connect(): Promise<Store>; drop(): Promise<void> }>
+  fresh(): Promise<{ connect(): Promise<Store>; dump(): Promise<string>; drop(): Promise<void> }>
 }
 
 const sqlite: Kind = {
   name: 'SQLite',
   async fresh() {
     const folder = await mkdtemp(join(tmpdir(), 'self-service-'))
+    const file = join(folder, 'store.db')
     return {
-      connect: () => sqliteStore(join(folder, 'store.db')),
+      connect: () => sqliteStore(file),
+      async dump() {
+        const db = new SqliteFile(file, { readonly: true })
+        const tables = db.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+        const text = tables.map(({ name }) => JSON.stringify([name, db.prepare(`SELECT * FROM "${name}"`).all()]))
+        db.close()
+        return text.join('\n')
+      },
       drop: () => rm(folder, { recursive: true, force: true }),
     }
   },
@@ -35,7 +47,21 @@ const mongodb: Kind = {
   async fresh() {
     const server = await mongo()
     const name = `test_${randomBytes(8).toString('hex')}`
-    return { connect: () => mongooseStore(server.uri(name)), drop: () => server.drop(name) }
+    return {
+      connect: () => mongooseStore(server.uri(name)),
+      async dump() {
+        const connection = await mongoose.createConnection(server.uri(name)).asPromise()
+        const collections = (await connection.db?.listCollections().toArray()) ?? []
+        const text = await Promise.all(
+          collections.map(async (one) =>
+            JSON.stringify([one.name, await connection.collection(one.name).find().toArray()]),
+          ),
+        )
+        await connection.destroy()
+        return text.join('\n')
+      },
+      drop: () => server.drop(name),
+    }
   },
 }
 
@@ -51,9 +77,10 @@ export function eachStore(title: string, body: (database: () => Promise<Database
         for (const drop of drops) await drop()
       })
       body(async () => {
-        const { connect, drop } = await kind.fresh()
+        const { connect, dump, drop } = await kind.fresh()
         drops.push(drop)
         return {
+          dump,
           async open() {
             const store = await connect()
             opened.push(store)

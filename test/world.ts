@@ -84,6 +84,8 @@ export interface WorldOptions {
   clock?: Clock
   /** Behind somebody else's server, which passes requests on to `provider.callback()`: nothing listens here. */
   issuer?: string
+  /** Further connections to the same database: each gets a process of its own behind the same issuer, asked in turn. */
+  peers?: readonly Store[]
 }
 
 /** Root keys of every test world: fixed, so that two worlds can share one store. */
@@ -99,35 +101,43 @@ export async function world(setup: WorldOptions = {}): Promise<World> {
   const store = setup.store ?? (await sqliteStore(':memory:'))
   const outbox = createOutbox({ chance: time })
   const policy = structuredClone(setup.policy ?? defaultPolicy)
-  const self = await selfService({
-    issuer,
-    store,
-    keys: setup.keys ?? rootKeys,
-    mailer: outbox,
-    policy,
-    service: { name: 'Example' },
-    passwordCost: cost,
-    firstParty: () => true,
-    chance: time,
-    ...(setup.directory && { directory: setup.directory }),
-    ...setup.options,
-  })
-  const provider = new Provider(
-    issuer,
-    self.configure({
-      clients: setup.clients ?? [client as never],
-      ...setup.host,
-      features: {
-        deviceFlow: { enabled: true },
-        introspection: { enabled: true, allowedPolicy: async () => true },
-        revocation: { enabled: true },
-        pushedAuthorizationRequests: { enabled: true },
-        ...setup.host?.features,
-      } as NonNullable<Configuration['features']>,
-    }),
-  )
-  self.mount(provider)
-  server.on('request', provider.callback())
+  async function start(over: Store): Promise<{ self: SelfService; provider: Provider }> {
+    const self = await selfService({
+      issuer,
+      store: over,
+      keys: setup.keys ?? rootKeys,
+      mailer: outbox,
+      policy,
+      service: { name: 'Example' },
+      passwordCost: cost,
+      firstParty: () => true,
+      chance: time,
+      ...(setup.directory && { directory: setup.directory }),
+      ...setup.options,
+    })
+    const provider = new Provider(
+      issuer,
+      self.configure({
+        clients: setup.clients ?? [client as never],
+        ...setup.host,
+        features: {
+          deviceFlow: { enabled: true },
+          introspection: { enabled: true, allowedPolicy: async () => true },
+          revocation: { enabled: true },
+          pushedAuthorizationRequests: { enabled: true },
+          ...setup.host?.features,
+        } as NonNullable<Configuration['features']>,
+      }),
+    )
+    self.mount(provider)
+    return { self, provider }
+  }
+  const { self, provider } = await start(store)
+  const others: { self: SelfService; provider: Provider }[] = []
+  for (const peer of setup.peers ?? []) others.push(await start(peer))
+  const processes = [provider, ...others.map((one) => one.provider)].map((one) => one.callback())
+  let turn = 0
+  server.on('request', (request, response) => void processes[turn++ % processes.length]?.(request, response))
 
   const basic = { authorization: `Basic ${Buffer.from('rp:rp-secret').toString('base64')}` }
   return {
@@ -204,7 +214,7 @@ export async function world(setup: WorldOptions = {}): Promise<World> {
     async close() {
       server.closeAllConnections()
       await new Promise((done) => server.close(done))
-      await self.close()
+      await Promise.all([self, ...others.map((one) => one.self)].map((one) => one.close()))
       if (!setup.store) await store.close()
     },
   }
