@@ -87,6 +87,8 @@ export interface SelfService {
 
 const quiet: Log = { info: () => undefined, warn: () => undefined, error: (facts, text) => console.error(text, facts) }
 const HOUR = 3_600_000
+/** libuv's pool, which bcrypt shares with DNS and files; set the variable before the process starts. */
+const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
 
 const real: Chance = { now: () => Date.now(), random: (bytes) => randomBytes(bytes) }
 
@@ -141,7 +143,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     passwords: createPasswords({
       keys: keys.prehash,
       cost: passwordCost,
-      pool: createGate({ atOnce: hashesAtOnce(availableParallelism()) }),
+      pool: createGate({ atOnce: hashesAtOnce(availableParallelism(), threads) }),
     }),
     vault: (accountId) => vaultFor(keys, accountId),
     digest: keyed,
@@ -201,7 +203,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       const reference = (): string => opaqueId(chance).slice(0, 8)
       const first = surround({ dress, https, scope, refreshPolicy: policy.refresh, reference, log })
       const router = routes({ provider, tools, dress, issuer, prefix, hops: proxyHops, policy: policy.current })
-      provider.use(first as unknown as Middleware)
+      provider.use(first)
       provider.use(router.routes() as unknown as Middleware)
       provider.on('server_error', keepFault)
     },

@@ -79,6 +79,8 @@ export interface Evidence {
   destination?: string
   /** RFC 8176 values that this evidence adds. */
   amr: readonly string[]
+  /** Budgets whose count in a row ends with the completed flow, not before (TH-9). */
+  counted?: readonly string[]
   turn: number
   at: Time
 }

@@ -89,7 +89,9 @@ export function view<Result>(act: Act<Result>, method: Method, facts: Facts, too
   return ceremony.begin && keep === undefined ? undefined : ceremony.view(keep, turn)
 }
 
-export type Answered<Result> = { result: Result; method: Method } | Started | Problem
+export type Answered<Result> =
+  /** `counted`: budgets whose count in a row ends when the flow is complete. */
+  { result: Result; method: Method; counted: readonly string[] } | Started | Problem
 
 /** One form of the act: another method, send again, or an answer that is admitted first and judged then. */
 export async function answer<Result extends object>(
@@ -115,15 +117,23 @@ export async function answer<Result extends object>(
   const keep = kept(turn.vault, facts.record.step, at)
   if (ceremony.begin && keep === undefined) return begin(act, method, facts, tools)
   const limits = ceremony.limits?.(keep, turn) ?? []
-  const judged = await guarded(facts, tools, limits.map(guessOf(act.account)), async (admitted) => {
+  // An empty field is no guess.
+  if (limits.length > 0 && (form['code'] ?? '').trim() === '') return { problem: 'code_missing' }
+  const guesses = limits.map(guessOf(act.account))
+  const judge = async (admitted: Admitted) => {
     const answered = await ceremony.answer(keep, form, turn)
     const wrong = isProblem(answered)
     if (wrong) await exhausted(act.account, limits, admitted, facts, tools)
     return { right: !wrong, result: wrong ? { failed: answered } : { result: answered } }
-  })
+  }
+  // What guesses at no secret of ours (the seed is in the user's hands) is counted nowhere.
+  const judged = limits.length > 0 ? await guarded(facts, tools, guesses, judge) : (await judge({ inRow: [] })).result
   if (isProblem(judged)) return judged
-  if ('result' in judged) return { result: judged.result as Result, method }
-  const { keep: next, ...problem } = judged.failed as Problem & { keep?: unknown }
+  if ('result' in judged) {
+    const counted = guesses.filter(({ budget }) => budget.streak).map(({ key }) => key)
+    return { result: judged.result, method, counted }
+  }
+  const { keep: next, ...problem } = judged.failed
   if (next === undefined) return problem
   const sealed = turn.vault.seal(JSON.stringify(next), at)
   return { step: { requirement: act.requirement, method: method.id, sealed }, problem }

@@ -4,6 +4,7 @@ import { isProblem, type Problem } from '../domain/problems.ts'
 import type { Account, Time } from '../domain/types.ts'
 import type { Facts, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
+import { settle } from './guess.ts'
 
 /** Authentication context class references, as they stand in tokens and in `acr_values`. */
 export const acr = {
@@ -38,18 +39,17 @@ function methodsProven(facts: Facts): string[] {
   return kinds > 0 ? [...all, 'mfa'] : all
 }
 
-/**
- * Completes the flow: resets what was counted for this account in a row is done where it was judged; here the browser
- * becomes a known one and the sign-in enters the audit trail.
- */
+/** Completes the flow: ends what was counted in a row, makes the browser a known one, and tells the audit trail. */
 export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | Problem> {
   const account = facts.account as Account
   const amr = methodsProven(facts)
   const known = facts.visit.knownBrowser(account)
   const browser = known ?? tools.chance.random(16).toString('base64url')
   const signedIn = event(facts, tools, 'sign-in.completed', { accountId: account.id, detail: { amr } })
-  if (known) await tools.audit.append([signedIn])
+  const settled = settle(facts.record, tools)
+  if (known) await Promise.all([settled, tools.audit.append([signedIn])])
   else {
+    await settled
     const written = await tools.accounts.change(account, (fresh) =>
       fresh.epoch === account.epoch
         ? changed({ ...fresh, browsers: [browser, ...fresh.browsers].slice(0, BROWSERS) }, signedIn)

@@ -2,6 +2,7 @@
 import type { Budget } from '../domain/budget.ts'
 import { budgets as table } from '../domain/budget.ts'
 import { type Problem, type ProblemCode, Unavailable } from '../domain/problems.ts'
+import type { FlowRecord } from '../domain/types.ts'
 import type { Facts, Tools } from './flow.ts'
 import { event } from './flow.ts'
 
@@ -27,8 +28,9 @@ const source = (facts: Facts): Guess => ({
 })
 
 /**
- * Admits the guess to all budgets, then judges it. A right answer gives its hits back and ends the count in a row; a
- * wrong one leaves them spent (TH-7, TO-5). What was never compared, because another budget or the hash queue refused,
+ * Admits the guess to all budgets, then judges it. A right answer gives its hits back; a wrong one leaves them spent
+ * (TH-7, TO-5). The count in a row ends only when the flow is complete (`settle`): a right password with a wrong second
+ * factor resets nothing (TH-9). What was never compared, because another budget or the hash queue refused,
  * is given back, so that a flood prolongs nothing.
  */
 export async function guarded<Result extends object>(
@@ -58,13 +60,19 @@ export async function guarded<Result extends object>(
   }
   try {
     const { right, result } = await judge({ inRow })
-    if (right) await Promise.all(taken.map(({ key, hit }) => tools.budgets.settle(key, hit)))
+    if (right) await giveBack()
     return result
   } catch (error) {
     // Not compared (the hash queue is full): it was no guess. Anything else stays spent: closed, not open.
     if (error instanceof Unavailable && error.code === 'busy') await giveBack()
     throw error
   }
+}
+
+/** The flow is complete: what was counted in a row for the methods it used starts anew. The windows stay. */
+export const settle = async (record: FlowRecord, tools: Tools): Promise<void> => {
+  const keys = new Set(record.evidence.flatMap(({ counted }) => counted ?? []))
+  await Promise.all([...keys].map((key) => tools.budgets.settle(key, '')))
 }
 
 /** At most one event per account, budget and minute: a flood must not fill the audit trail. */

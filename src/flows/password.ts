@@ -23,8 +23,11 @@ async function judge(facts: Facts, tools: Tools, account: Account | undefined, u
     ? [{ ...unknown, key: `password:${whose}:${known}`, budget: budgets.passwordKnownBrowser }]
     : [unknown]
   const compare = async () => {
-    const right = await verify(tools, account, password)
-    return { right: right.ok, result: right }
+    const verdict = await verify(tools, account, password)
+    return {
+      right: verdict.ok,
+      result: { ...verdict, counted: [...new Set([...guesses, unknown])].map(({ key }) => key) },
+    }
   }
   const result = await guarded(facts, tools, guesses, compare)
   // A known browser that spent its own budget is an unknown one again.
@@ -74,7 +77,14 @@ async function answer(facts: Facts, form: Form, tools: Tools): Promise<Answer> {
   }
   const now = result.renew && account.password ? await renewed(facts, tools, account, password) : account
   return {
-    met: { kind: 'password', method: 'password', amr: ['pwd'], turn: facts.record.turn, at: facts.now },
+    met: {
+      kind: 'password',
+      method: 'password',
+      amr: ['pwd'],
+      counted: result.counted,
+      turn: facts.record.turn,
+      at: facts.now,
+    },
     account: now,
   }
 }

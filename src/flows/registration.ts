@@ -13,6 +13,9 @@ import { choices, proofEvidence, spendProof, tagOf } from './second-factor.ts'
 /** The password proof must be younger than this when the wizard opens (NIST SP 800-63B-4 4.1.2.1, ASVS 7.5.1). */
 const FRESH = 5 * 60_000
 
+/** A notice is worth sending for a day. */
+const NOTICE_LIFE = 24 * 60 * 60_000
+
 const acknowledged = (facts: Facts, what: string): boolean =>
   facts.record.evidence.some((evidence) => evidence.kind === 'acknowledged' && evidence.method === what)
 
@@ -110,6 +113,7 @@ async function bind(facts: Facts, tools: Tools, method: Method, result: Enrolled
     return changed(next, ...events)
   })
   if (isProblem(written)) return written
+  if (isRegistered(facts.methods, facts.policy, written)) await tell(facts, tools, written)
   const evidence: Evidence = {
     kind: gate ? 'trust-gate' : 'enrolment',
     method: method.id,
@@ -120,6 +124,18 @@ async function bind(facts: Facts, tools: Tools, method: Method, result: Enrolled
     at: facts.now,
   }
   return { met: evidence, account: written }
+}
+
+/** The owner hears of it at the address on file, whoever it was (EN-10). */
+async function tell(facts: Facts, tools: Tools, account: Account): Promise<void> {
+  if (account.email === undefined || !account.emailVerified) return
+  const added = new Set(facts.record.evidence.map(({ credential }) => credential))
+  const fresh = account.credentials.filter(({ id, addedAt }) => added.has(id) || addedAt === facts.now)
+  const line = (one: Credential): string =>
+    `${one.method}\t${facts.methods.find(({ id }) => id === one.method)?.describe(one) ?? ''}`
+  const values = { list: fresh.map(line).join('\n'), when: facts.now }
+  const letter = { to: account.email, template: 'registered', values, expiresAt: facts.now + NOTICE_LIFE }
+  await tools.post(letter, facts.visit.language, tools.chance.random(9).toString('base64url'))
 }
 
 const proves = (result: Enrolled | Proven): result is Proven => 'change' in result
@@ -164,10 +180,10 @@ export const trustGate: Requirement = {
     if (!act) return asked(facts, account, tools)
     const answered = await answer(act, form, facts, tools)
     if ('result' in answered) {
-      const { method, result } = answered
+      const { method, result, counted } = answered
       if (!proves(result)) return bind(facts, tools, method, result, true)
       const tag = tagOf(facts, form, tools)
-      return spendProof(facts, tools, account, { method, result, tag, kind: 'trust-gate' })
+      return spendProof(facts, tools, account, { method, result, counted, tag, kind: 'trust-gate' })
     }
     const problem = isProblem(answered) ? answered : answered.problem
     if (problem?.problem === 'no_trusted_address') return { over: 'no_trusted_address' }

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Policy } from '../domain/policy.ts'
 import { isProblem, type Problem, type ProblemCode } from '../domain/problems.ts'
-import type { FlowRecord, Form, Step } from '../domain/types.ts'
+import type { Account, Evidence, FlowRecord, Form, Step } from '../domain/types.ts'
 import { complete, type SignedIn } from './finish.ts'
 import { event, type Facts, type Requirement, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
@@ -115,17 +115,7 @@ export async function submit(visit: Visit, form: Form, policy: Policy, tools: To
   const answered = await requirement.answer(facts, form, tools)
   if ('over' in answered) return answered
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
-  if ('met' in answered) {
-    const { met, account } = answered
-    const record = {
-      ...facts.record,
-      accountId: account.id,
-      epoch: account.epoch,
-      evidence: [...facts.record.evidence, met],
-    }
-    const { step: _done, ...next } = record
-    return proceed({ ...facts, record: next, account }, version, tools)
-  }
+  if ('met' in answered) return proceed(withEvidence(facts, answered.met, answered.account), version, tools)
   if (isProblem(answered)) return shown(typed(facts, form), tools, answered)
   return stay(facts, version, answered, tools)
 }
@@ -147,28 +137,27 @@ async function stay(
 
 /** A requirement was met: the next one begins with the same post, so that no GET ever has to send or make anything. */
 async function proceed(facts: Facts, version: number, tools: Tools): Promise<Outcome> {
-  const turn = facts.record.turn + 1
-  let now: Facts = { ...facts, record: { ...facts.record, turn } }
-  for (;;) {
-    const next = firstUnmet(now)
-    if (!next) return (await save(now.record, version, tools)) ? finish(now, tools) : { again: true }
-    const begun = await next.begin?.(now, tools)
-    if (!begun) {
-      await save(now.record, version, tools)
-      return { again: true }
-    }
-    if ('over' in begun) return (await save(now.record, version, tools)) ? begun : { again: true }
-    if ('met' in begun) {
-      now = { ...now, account: begun.account, record: { ...now.record, evidence: [...now.record.evidence, begun.met] } }
-      continue
-    }
-    now = { ...now, record: { ...now.record, step: begun.step } }
-    if (!(await save(now.record, version, tools))) return { again: true }
-    await begun.send?.()
-    return begun.problem
-      ? shown({ ...now, record: { ...now.record, version: version + 1 } }, tools, begun.problem)
-      : { again: true }
+  const now: Facts = { ...facts, record: { ...facts.record, turn: facts.record.turn + 1 } }
+  const next = firstUnmet(now)
+  if (!next) return (await save(now.record, version, tools)) ? finish(now, tools) : { again: true }
+  const begun = await next.begin?.(now, tools)
+  if (begun && 'met' in begun) return proceed(withEvidence(facts, begun.met, begun.account), version, tools)
+  if (!begun || 'over' in begun) {
+    await save(now.record, version, tools)
+    return begun ?? { again: true }
   }
+  const record = { ...now.record, step: begun.step }
+  if (!(await save(record, version, tools))) return { again: true }
+  await begun.send?.()
+  if (!begun.problem) return { again: true }
+  return shown({ ...now, record: { ...record, version: version + 1 } }, tools, begun.problem)
+}
+
+/** The account as it is now, its epoch, and one more piece of evidence; the step that gave it is closed. */
+function withEvidence(facts: Facts, met: Evidence, account: Account): Facts {
+  const { step: _closed, ...record } = facts.record
+  const evidence = [...record.evidence, met]
+  return { ...facts, account, record: { ...record, accountId: account.id, epoch: account.epoch, evidence } }
 }
 
 const save = (record: FlowRecord, version: number, tools: Tools): Promise<boolean> =>

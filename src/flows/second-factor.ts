@@ -43,9 +43,9 @@ export async function spendProof(
   facts: Facts,
   tools: Tools,
   account: Account,
-  proof: { method: Method; result: Proven; tag: string; kind: 'proof' | 'trust-gate' },
+  proof: { method: Method; result: Proven; counted: readonly string[]; tag: string; kind: 'proof' | 'trust-gate' },
 ): Promise<Answer> {
-  const { method, result, tag, kind } = proof
+  const { method, result, counted, tag, kind } = proof
   let again: Account | undefined
   const written = await tools.accounts.change(account, (fresh) => {
     if (fresh.spent?.tag === tag) again = fresh
@@ -60,7 +60,8 @@ export async function spendProof(
   })
   const now = isProblem(written) ? again : written
   if (!now) return written as Problem
-  return { met: proofEvidence(facts, method, kind, result.credential, result.destination), account: now }
+  const evidence = proofEvidence(facts, method, kind, result.credential, result.destination)
+  return { met: { ...evidence, counted }, account: now }
 }
 
 export const proofEvidence = (

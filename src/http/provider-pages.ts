@@ -5,7 +5,7 @@ import { Unavailable } from '../domain/problems.ts'
 import type { ProviderPages } from '../oidc/configure.ts'
 import { type Dress, showPage, showProblem } from './respond.ts'
 
-const koa = (ctx: KoaContextWithOIDC): Context => ctx as unknown as Context
+const koa = (ctx: KoaContextWithOIDC): Context => ctx
 
 export function providerPages(dress: Dress): ProviderPages {
   const message = (

@@ -35,7 +35,7 @@ export function languageOf(ctx: Context, dress: Dress, uiLocales?: string): stri
 }
 
 /** The reference number that page and log share. */
-export const referenceOf = (ctx: Context): string => String((ctx.state as { reference?: string }).reference ?? '')
+export const referenceOf = (ctx: Context): string => (ctx.state as { reference?: string }).reference ?? ''
 
 export function showPage(ctx: Context, dress: Dress, shown: Shown | Stopped, around: Around = {}): void {
   const language = languageOf(ctx, dress, around.uiLocales)

@@ -1,5 +1,5 @@
 // Every address of ours, one line each.
-import Router from '@koa/router'
+import { Router } from '@koa/router'
 import type { Context } from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { Policy } from '../domain/policy.ts'
@@ -65,7 +65,7 @@ const answered = ({ result }: Interaction): boolean => result !== undefined && O
 async function visitOf(ctx: Context, routing: Routing, interaction: Interaction): Promise<Visit> {
   const { provider, dress, hops } = routing
   const { params, prompt, session } = interaction
-  const clientId = String(params['client_id'] ?? '')
+  const clientId = typeof params['client_id'] === 'string' ? params['client_id'] : ''
   const client = await provider.Client.find(clientId)
   const hint = params['login_hint']
   const since = session && prompt.name !== 'login' ? await loginAt(provider, interaction) : undefined

@@ -25,7 +25,7 @@ export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance):
         ...payload,
         ...(consumed !== undefined && { consumed }),
         ...(row.stamp !== undefined && { epoch: row.stamp }),
-      } as AdapterPayload
+      }
     }
 
     return {

@@ -43,9 +43,9 @@ const HOUR = 3600
 
 const factory = (adapter: Configuration['adapter'] | undefined): AdapterFactory | undefined => {
   if (!adapter) return undefined
-  const made = adapter as AdapterFactory | AdapterConstructor
+  const made = adapter
   const constructor = /^class\b/.test(Function.prototype.toString.call(made)) || 'prototype' in made
-  return constructor ? (name) => new (made as AdapterConstructor)(name) : (made as AdapterFactory)
+  return constructor ? (name) => new (made as AdapterConstructor)(name) : made
 }
 
 /** Sliding while in use, and over at the latest a day after the sign-in (NIST SP 800-63B-4 2.2.3). In seconds. */

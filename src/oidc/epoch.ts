@@ -18,7 +18,7 @@ interface InteractionRow {
 }
 
 const without = (answers: Answers | undefined, keys: readonly string[]): Answers | undefined =>
-  answers && (Object.fromEntries(Object.entries(answers).filter(([key]) => !keys.includes(key))) as Answers)
+  answers && Object.fromEntries(Object.entries(answers).filter(([key]) => !keys.includes(key)))
 
 /**
  * A row older than its account's epoch is not there. A row that is written carries the epoch this request *saw*, never
@@ -79,7 +79,7 @@ export const epochAdapter =
         const accountId = stamped ? row.accountId : row.session?.accountId
         if (login?.accountId !== undefined && login.epoch !== undefined) scope.pin(login.accountId, login.epoch)
         if (accountId === undefined) return rows.upsert(id, payload, expiresIn)
-        return rows.upsert(id, { ...payload, epoch: await seen(accountId) } as AdapterPayload, expiresIn)
+        return rows.upsert(id, { ...payload, epoch: await seen(accountId) }, expiresIn)
       },
       find: async (id) => alive(await rows.find(id)),
       findByUid: async (uid) => alive(await rows.findByUid(uid)),

@@ -95,6 +95,7 @@ const evidence = part<Evidence>({
   credential: String,
   destination: String,
   amr: list(String),
+  counted: list(String),
   turn: Number,
   at: Number,
 })
