@@ -34,6 +34,8 @@ export function untilStopped(close: () => Promise<void>, log: Log): Promise<numb
     setTimeout(() => process.exit(code), 200).unref()
   }
 
+  // Whoever read the log is gone: that is no reason to stop serving.
+  process.stdout.on('error', () => undefined)
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
   // A failed promise that nobody awaits is a defect to mend, and no reason to sign everybody out.

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from '@jest/globals'
 import { document } from '../../src/config/document.ts'
 import { readConfig } from '../../src/config/load.ts'
+import { createMethods } from '../../src/methods/index.ts'
 import { traits } from './traits.ts'
 
 const shortest = `issuer: https://login.example.org
@@ -82,6 +83,10 @@ describe('a good configuration', () => {
 })
 
 describe('the files in config/', () => {
+  it('CF-7: default.yaml is what the schema says today (npm run docs)', async () => {
+    expect(await readFile('config/default.yaml', 'utf8')).toBe(document(createMethods()))
+  })
+
   it.each([
     ['development.yaml', {}],
     ['production.example.yaml', { MONGODB_URI: 'mongodb://db.example.org/login', MY_APP_SECRET: 'k'.repeat(40) }],
