@@ -1,0 +1,146 @@
+// Turns what a flow hands over into the values that the views of pages read.
+import { type ProblemCode, problems } from '../domain/problems.ts'
+import type { Time } from '../domain/types.ts'
+import type { Page, PageName, Shown } from '../flows/pages.ts'
+import type { Texts } from './i18n.ts'
+import { details, heading, type Words } from './page-details.ts'
+import { safeLink } from './safe-markup.ts'
+import { duration } from './wording.ts'
+
+/** A request that ends here, without a page of a flow. */
+export interface Stopped {
+  error: ProblemCode
+  /** When trying again makes sense. */
+  until?: Time
+  /** A link to start again. */
+  restart?: string
+  /** May be shown to the reader as it is, e.g. an OAuth error description; it is escaped. */
+  detail?: string
+}
+
+/** A page and all that surrounds it. */
+export interface Rendering {
+  shown: Shown | Stopped
+  language: string
+  /** The reference number that the log knows. */
+  reference: string
+  /** Where the form is posted to; the page's own address when absent. */
+  action?: string
+  /** A link, a mail address or plain words. */
+  helpdesk?: string
+  service: { name: string }
+  /** Prefix of the assets' addresses, without a slash at the end. */
+  assets: string
+  /** The language switch; `?ui_locales=TAG` for every language when absent, none when empty. */
+  languageLinks?: readonly { tag: string; href: string }[]
+  now: Time
+}
+
+const fields: Partial<Record<ProblemCode, 'username' | 'password' | 'code' | 'acknowledged'>> = {
+  username_missing: 'username',
+  wrong_password: 'password',
+  password_missing: 'password',
+  too_many_passwords: 'password',
+  wrong_code: 'code',
+  wrong_code_clock: 'code',
+  code_missing: 'code',
+  code_used: 'code',
+  code_expired: 'code',
+  too_many_codes: 'code',
+  not_acknowledged: 'acknowledged',
+}
+
+/** A help desk's link, mail address or words. */
+function contact(helpdesk: string | undefined): { text: string; href?: string } | undefined {
+  if (!helpdesk) return undefined
+  if (/^[^\s@:/]+@[^\s@:/]+$/.test(helpdesk)) return { text: helpdesk, href: `mailto:${helpdesk}` }
+  const href = /^[a-z]+:/i.test(helpdesk) ? safeLink(helpdesk) : undefined
+  return href === undefined ? { text: helpdesk } : { text: helpdesk, href }
+}
+
+const stepsOf = (page: Page | undefined): object | undefined =>
+  page?.name === 'enrol' && page.steps > 1
+    ? {
+        step: page.step,
+        steps: page.steps,
+        marks: Array.from({ length: page.steps }, (_, index) =>
+          index + 1 < page.step ? 'done' : index + 1 === page.step ? 'now' : 'ahead',
+        ),
+      }
+    : undefined
+
+export interface PageContext {
+  name: PageName
+  status: number
+  [value: string]: unknown
+}
+
+/** What is known of the views: their texts, which templates exist, and where assets lie. */
+export interface Known {
+  texts: Texts
+  has(template: string): boolean
+  asset(file: string): string
+}
+
+export function pageContext(rendering: Rendering, known: Known): PageContext {
+  const { texts } = known
+  const { shown, language, now } = rendering
+  const words: Words = {
+    t: (key, values) => texts.text(language, key, values),
+    has: (key) => texts.has(language, key),
+    language,
+    icon: (id) => (known.has(`methods/${id}/icon`) ? `methods/${id}/icon` : 'partials/icon-other'),
+  }
+  const page = 'page' in shown ? shown.page : undefined
+  const found = 'page' in shown ? shown.problem : { problem: shown.error, until: shown.until }
+  const problem = found && {
+    code: found.problem,
+    text: words.t(`problem.${found.problem}`),
+    help: words.has(`problem.${found.problem}.help`) ? words.t(`problem.${found.problem}.help`) : undefined,
+    until:
+      found.until !== undefined && found.until > now
+        ? words.t('until', { time: duration(language, found.until - now) })
+        : undefined,
+  }
+  const field = found && fields[found.problem]
+  const focus = field ?? (page?.name === 'sign-in' && !page.username ? 'username' : 'password')
+  const title = page ? heading(words, page) : (problem?.text ?? '')
+  const titled = page && problem ? words.t('title.problem', { problem: problem.text, title }) : title
+  const links =
+    rendering.languageLinks ??
+    texts.languages.map(({ tag }) => ({ tag, href: `?ui_locales=${encodeURIComponent(tag)}` }))
+  return {
+    // What a flow adds around the page.
+    step: undefined,
+    username: undefined,
+    client: undefined,
+    cancel: false,
+    mailSlow: false,
+    ...('page' in shown ? shown : { restart: shown.restart, detail: shown.detail }),
+    ...(page ? details(words, page, now) : {}),
+    page: page ?? {},
+    model: page && 'model' in page ? (page.model ?? {}) : {},
+    name: page?.name ?? 'error',
+    status: found ? problems[found.problem].status : 200,
+    problem,
+    alert: page ? problem : undefined,
+    bad: Object.fromEntries(['username', 'password', 'code', 'acknowledged'].map((name) => [name, name === field])),
+    focus,
+    progress: stepsOf(page),
+    heading: title,
+    title: words.t('title.service', { title: titled, service: rendering.service.name }),
+    language,
+    languages: links.map((link) => ({
+      tag: link.tag,
+      href: link.href,
+      name: texts.languages.find(({ tag }) => tag === link.tag)?.name ?? link.tag,
+      current: link.tag === language,
+    })),
+    service: rendering.service,
+    reference: rendering.reference,
+    helpdesk: contact(rendering.helpdesk),
+    action: rendering.action,
+    style: `${rendering.assets}/${known.asset('style.css')}`,
+    icon: `${rendering.assets}/${known.asset('icon.svg')}`,
+  }
+}
