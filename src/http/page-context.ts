@@ -31,7 +31,7 @@ export interface Rendering {
   service: { name: string }
   /** Prefix of the assets' addresses, without a slash at the end. */
   assets: string
-  /** The language switch; `?ui_locales=TAG` for every language when absent, none when empty. */
+  /** The language switch. When absent: `?ui_locales=TAG` on the pages of a flow, none on messages and errors. */
   languageLinks?: readonly { tag: string; href: string }[]
   now: Time
 }
@@ -106,9 +106,10 @@ export function pageContext(rendering: Rendering, known: Known): PageContext {
   const focus = field ?? (page?.name === 'sign-in' && !page.username ? 'username' : 'password')
   const title = page ? heading(words, page) : (problem?.text ?? '')
   const titled = page && problem ? words.t('title.problem', { problem: problem.text, title }) : title
+  // The address of a page of the provider's own carries a query of its own, which a switch must not lose.
+  const switched = page !== undefined && page.name !== 'message' ? texts.languages : []
   const links =
-    rendering.languageLinks ??
-    texts.languages.map(({ tag }) => ({ tag, href: `?ui_locales=${encodeURIComponent(tag)}` }))
+    rendering.languageLinks ?? switched.map(({ tag }) => ({ tag, href: `?ui_locales=${encodeURIComponent(tag)}` }))
   return {
     // What a flow adds around the page.
     step: undefined,

@@ -201,7 +201,7 @@ export const pages: Readonly<Record<string, Rendering>> = {
     ),
   ),
   'device-done': render(shown({ name: 'message', message: 'device-done' }, { cancel: false })),
-  'error-over': render({ error: 'interaction_over', restart: 'https://portal.example.org/' }, { languageLinks: [] }),
+  'error-over': render({ error: 'interaction_over', restart: 'https://portal.example.org/' }),
   'error-request': render(
     {
       error: 'authorization_request',
