@@ -46,7 +46,7 @@ article { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); b
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin: 0 }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .75rem 0 }
 p { margin: .25rem 0 } small { opacity: .75 }
-iframe { width: 100%; height: 26rem; border: 0; background: #fff; border-radius: .25rem; margin-top: .5rem }
+iframe { width: 100%; height: 26rem; border: 0; background: Canvas; border-radius: .25rem; margin-top: .5rem }
 </style>
 </head>
 <body>

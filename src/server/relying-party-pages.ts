@@ -53,17 +53,18 @@ export interface SignedIn {
   claims: Readonly<Record<string, unknown>>
   refreshToken?: string
   refreshed: number
+  /** From the userinfo endpoint: the ID token holds only what is about the sign-in. */
+  name?: string
 }
 
-export function signedInPage({ claims, refreshToken, refreshed }: SignedIn): string {
-  const name = claims['name'] ?? claims['preferred_username'] ?? claims['sub']
+export function signedInPage({ claims, refreshToken, refreshed, name = '' }: SignedIn): string {
   const first = ['acr', 'amr', 'auth_time']
   const rest = Object.keys(claims).filter((claim) => !first.includes(claim))
   return frame(
     'Signed in',
     'signed-in',
     html`<h1>Signed in</h1>
-<p>The provider says that you are <strong>${name}</strong>.</p>
+<p>The provider says that you are <strong>${name || claims['sub']}</strong>.</p>
 <table>
 <caption>Claims of the ID token${refreshed > 0 ? `, refreshed ${refreshed} time${refreshed === 1 ? '' : 's'}` : ''}</caption>
 <tbody>

@@ -19,7 +19,7 @@ export interface RelyingPartyOptions {
 /** What this server remembers of one browser. */
 interface Visit {
   pending?: { verifier: string; state: string; nonce: string }
-  tokens?: { claims: client.IDToken; idToken: string; refreshToken?: string; refreshed: number }
+  tokens?: { claims: client.IDToken; idToken: string; refreshToken?: string; refreshed: number; name?: string }
 }
 
 const COOKIE = 'rp_session'
@@ -97,7 +97,9 @@ export async function startRelyingParty(options: RelyingPartyOptions): Promise<L
         expectedNonce: pending.nonce,
         idTokenExpected: true,
       })
-      renew(ctx, { tokens: kept(tokens, 0) })
+      const found = kept(tokens, 0)
+      const user = await client.fetchUserInfo(await provider(), tokens.access_token, found.claims.sub)
+      renew(ctx, { tokens: { ...found, ...(user.name !== undefined && { name: user.name }) } })
     } catch (error) {
       const { title, text } = told(error)
       log.info({ err: error }, 'the sign-in did not succeed')

@@ -88,6 +88,7 @@ describe('the demonstration', () => {
       else throw new Error(JSON.stringify(browser.page))
     }
     expect(browser.page.page).toBe('signed-in')
+    expect(browser.now?.html).toContain('<strong>Alice Chen</strong>')
     const claims = claimsOf(browser.now?.html ?? '')
     expect(claims['acr']).toBe('urn:oidc-self-service:acr:mfa')
     expect(JSON.parse(claims['amr'] ?? '')).toEqual(['pwd', 'otp', 'mfa'])
