@@ -131,9 +131,10 @@ export function policyRules(policy: Policy, methods: readonly MethodTraits[]): B
     if (twice !== undefined) list.push(broken(`${name}.methods`, `names ${twice} twice: name it once`))
   }
   const kinds = new Set(methods.filter((method) => reset.methods.includes(method.id)).map((method) => method.kind))
-  const wanted = admins.groups.length > 0 ? 2 : reset.gates
+  const gates = reset.scope === 'none' ? 0 : reset.gates
+  const wanted = admins.groups.length > 0 ? 2 : gates
   if (kinds.size < wanted) {
-    const why = reset.gates === 2 ? 'reset.gates is 2' : 'administrators always need two'
+    const why = gates === 2 ? 'reset.gates is 2' : 'administrators always need two'
     list.push(broken('reset.methods', `must hold ${wanted} independent methods, because ${why}: add a method`))
   }
   return list

@@ -61,7 +61,12 @@ export const usableFactors = (traits: Traits, policy: Policy, account: Account):
     (credential) => !credential.disabled && policy.mfa.methods.includes(credential.method),
   )
 
-const gates = (policy: Policy, account: Account): number => (isAdmin(policy, account) ? 2 : policy.reset.gates)
+/** How many independent proofs a reset would ask of this account; none where it may not reset. Administrators: always two. */
+function gates(policy: Policy, account: Account): number {
+  const { scope, groups, gates } = policy.reset
+  if (isAdmin(policy, account)) return 2
+  return scope === 'all' || (scope === 'selected' && among(account, groups)) ? gates : 0
+}
 
 /** Kinds of evidence that a reset could ask this account for. */
 const recoveryKinds = (traits: Traits, policy: Policy, methods: readonly string[]): Set<string> =>
