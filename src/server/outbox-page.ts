@@ -41,9 +41,9 @@ const page = (mails: readonly KeptMail[]) => html`<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>Outbox (${mails.length})</title>
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
+body { background: Canvas; color: CanvasText; font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
 article { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem; padding: 1rem 1.25rem; margin: 1rem 0 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin: 0 }
+a, summary { color: inherit } h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin: 0 }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .75rem 0 }
 p { margin: .25rem 0 } small { opacity: .75 }
 iframe { width: 100%; height: 26rem; border: 0; background: Canvas; border-radius: .25rem; margin-top: .5rem }
