@@ -7,6 +7,7 @@ import { Unavailable } from '../../domain/problems.ts'
 import { StoreRefused, reason } from '../refused.ts'
 import type { Run } from '../shield.ts'
 import { migrate } from './schema.ts'
+import { together } from './together.ts'
 
 export interface SqliteOptions {
   /** How often a locked file is tried again, with growing pauses of 1 to 50 ms; the default makes about 2.5 s. */
@@ -34,12 +35,15 @@ async function patiently<Result>(tries: number, work: () => Result | Promise<Res
   }
 }
 
+/** They wait for no disk, so they run at once; every other verb is a write. */
+const reading = new Set(['find', 'findByUsernameKey', 'findBy', 'page', 'withOutbox', 'query', 'size', 'ping'])
+
 /** Runs a verb: waits for locks, and turns what the file, the disk or a closed store raises into `Unavailable`. */
-export const runner =
-  (db: Database.Database, tries = 50): Run =>
-  async (verb) => {
+export function runner(db: Database.Database, tries = 50): Run {
+  const write = together(db, (work) => patiently(tries, work))
+  return async (verb, name = '') => {
     try {
-      return await patiently(tries, verb)
+      return await (reading.has(name) ? patiently(tries, verb) : write(verb))
     } catch (error) {
       if (locked(error))
         throw new Unavailable('unavailable', 'the store is locked by another process', { cause: error })
@@ -48,6 +52,7 @@ export const runner =
       throw error
     }
   }
+}
 
 /** Only the owner may read it: it holds password hashes (SQLite gives its -wal and -shm files the same mode). */
 function ownersOnly(file: string): void {

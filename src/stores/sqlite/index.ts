@@ -32,9 +32,11 @@ export async function sqliteStore(file: string, options: SqliteOptions = {}): Pr
     ping: () =>
       run(async () => {
         alive.get()
-      }),
+      }, 'ping'),
     tidy: tidy(db, run),
     close: async () => {
+      // What was asked for before is written, or was refused.
+      if (db.open) await run(async () => undefined).catch(() => undefined)
       db.close()
     },
   }

@@ -1,0 +1,63 @@
+// Writes of one turn of the event loop share one transaction, and so one wait for the disk; other requests go on between.
+import type Database from 'better-sqlite3'
+
+interface Waiting {
+  verb: () => Promise<unknown>
+  settle: (result: Promise<unknown>) => void
+}
+
+/** One transaction holds the event loop no longer than so many writes and one wait for the disk. */
+const SHARE = 100
+
+/**
+ * Resolves a verb when its transaction is committed: acknowledged means on disk (DB-2). A verb that fails undoes itself
+ * and leaves the others alone; a transaction that fails is the failure of all of them. Verbs must do their work at once
+ * and may be called again after a failure. `patiently`: runs the transaction again while another process holds the lock.
+ */
+export function together(
+  db: Database.Database,
+  patiently: <Result>(work: () => Result) => Promise<Result>,
+): <Result>(verb: () => Promise<Result>) => Promise<Result> {
+  const [begin, commit, rollback] = [db.prepare('BEGIN IMMEDIATE'), db.prepare('COMMIT'), db.prepare('ROLLBACK')]
+  const waiting: Waiting[] = []
+  let flushing = false
+
+  function share(some: readonly Waiting[]): Promise<unknown>[] {
+    begin.run()
+    const results: Promise<unknown>[] = []
+    try {
+      for (const { verb } of some) {
+        const result = verb()
+        result.catch(() => undefined)
+        results.push(result)
+        // A full disk may have ended the transaction: what follows would stand alone, so it is not begun.
+        if (!db.inTransaction) break
+      }
+      commit.run()
+      return results
+    } catch (error) {
+      if (db.inTransaction) rollback.run()
+      throw error
+    }
+  }
+
+  async function flush(): Promise<void> {
+    const some = waiting.splice(0, SHARE)
+    try {
+      const results = await patiently(() => share(some))
+      for (const [at, { settle }] of some.entries()) settle(results[at] as Promise<unknown>)
+    } catch (error) {
+      for (const { settle } of some) settle(Promise.reject(error))
+    }
+    if (waiting.length > 0) setImmediate(() => void flush())
+    else flushing = false
+  }
+
+  return <Result>(verb: () => Promise<Result>) =>
+    new Promise<Result>((resolve) => {
+      waiting.push({ verb, settle: (result) => resolve(result as Promise<Result>) })
+      if (flushing) return
+      flushing = true
+      setImmediate(() => void flush())
+    })
+}
