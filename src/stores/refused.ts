@@ -11,4 +11,7 @@ export class StoreRefused extends Error {
 
 /** The first line of an error's message: what fits into a sentence. */
 export const reason = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''
+  (typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error)).split(
+    '\n',
+    1,
+  )[0] ?? ''

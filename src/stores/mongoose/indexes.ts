@@ -60,14 +60,34 @@ async function make(collection: Collection, index: Index): Promise<void> {
 const wrong = (place: string, cause?: unknown): StoreRefused =>
   new StoreRefused(`the index ${place} is not what it must be; drop it (it is made anew at the next start)`, cause)
 
-/** Makes what is missing and refuses what is wrong. */
+async function existing(collection: Collection): Promise<Record<string, unknown>[]> {
+  try {
+    return await collection.indexes()
+  } catch (error) {
+    // NamespaceNotFound: the collection does not exist yet.
+    if (error instanceof mongoose.mongo.MongoServerError && error.code === 26) return []
+    throw error
+  }
+}
+
+/** The same fields or the same name, but not the same index. */
+const stranger = (found: Record<string, unknown>, index: Index): boolean =>
+  (found['name'] === nameOf(index) || JSON.stringify(found['key']) === JSON.stringify(index.key)) && !same(found, index)
+
+/** Makes what is missing and refuses what is wrong; nothing of the administrator's is dropped or changed. */
 export async function ensureIndexes(connection: Connection): Promise<void> {
   const each = async ([name, indexes]: [string, readonly Index[]]): Promise<void> => {
     const collection = connection.collection(name)
-    await Promise.all(indexes.map((index) => make(collection, index)))
-    const found: Record<string, unknown>[] = await collection.indexes()
+    const before = await existing(collection)
     for (const index of indexes) {
-      if (!found.some((one) => same(one, index))) throw wrong(`${name}.${nameOf(index)}`)
+      if (before.some((found) => stranger(found, index))) throw wrong(`${name}.${nameOf(index)}`)
+    }
+    const absent = indexes.filter((index) => !before.some((found) => same(found, index)))
+    if (absent.length === 0) return
+    await Promise.all(absent.map((index) => make(collection, index)))
+    const after = await existing(collection)
+    for (const index of indexes) {
+      if (!after.some((found) => same(found, index))) throw wrong(`${name}.${nameOf(index)}`)
     }
   }
   await Promise.all(Object.entries(wanted).map(each))

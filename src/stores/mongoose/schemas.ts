@@ -68,6 +68,17 @@ const credential = part<StoredCredential>({
   data: String,
 })
 
+const evidence = part<Evidence>({
+  kind: String,
+  method: String,
+  credential: String,
+  destination: String,
+  amr: list(String),
+  counted: list(String),
+  turn: Number,
+  at: Number,
+})
+
 const account = document<AccountDocument>({
   _id: String,
   version: Number,
@@ -82,22 +93,11 @@ const account = document<AccountDocument>({
   password: part<NonNullable<Account['password']>>({ hash: String, changedAt: Number }),
   credentials: list(credential),
   grace: part<Grace>({ skips: Number, coveredUntil: Number, snoozedUntil: Number }),
-  spent: part<NonNullable<Account['spent']>>({ tag: String, at: Number }),
+  spent: part<NonNullable<Account['spent']>>({ tag: String, at: Number, evidence }),
   browsers: list(String),
   outbox: list(part<StoredEvent>({ id: String, ...eventFields })),
   addedAt: Number,
   outboxed: Boolean,
-})
-
-const evidence = part<Evidence>({
-  kind: String,
-  method: String,
-  credential: String,
-  destination: String,
-  amr: list(String),
-  counted: list(String),
-  turn: Number,
-  at: Number,
 })
 
 const step = part<Step>({ requirement: String, method: String, credential: String, sealed: String, choosing: Boolean })

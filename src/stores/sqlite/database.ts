@@ -19,7 +19,11 @@ export interface SqliteOptions {
 /** How long one try may hold the event loop, in ms. */
 const BUSY_TIMEOUT = 5
 
-const codeOf = (error: unknown): string => (error instanceof Database.SqliteError ? error.code : '')
+// By its code, not its class: the addon keeps the class of whoever loaded it first in the process.
+const codeOf = (error: unknown): string => {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : ''
+}
 
 /** `SQLITE_BUSY` with its extended codes: another process holds the lock, nothing was written. */
 const locked = (error: unknown): boolean => codeOf(error).startsWith('SQLITE_BUSY')
