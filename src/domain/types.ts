@@ -37,6 +37,8 @@ export interface Grace {
 export interface SpentProof {
   tag: string
   at: Time
+  /** What that post was good for: its repeat gets the same, whether the first one is under way or died. */
+  evidence?: Evidence
 }
 
 /**

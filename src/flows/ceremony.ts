@@ -32,8 +32,12 @@ export function turnOf(account: Account, method: Method, facts: Facts, tools: To
   }
 }
 
-const kept = (vault: Vault, step: Step | undefined, at: string): unknown =>
-  step?.sealed === undefined ? undefined : (JSON.parse(vault.open(step.sealed, at)) as unknown)
+/** What the open step remembers for this method; another requirement's memory is not ours to read. */
+function kept<Result>(act: Act<Result>, method: Method, facts: Facts, vault: Vault): unknown {
+  const { step } = facts.record
+  if (step?.requirement !== act.requirement || step.method !== method.id || step.sealed === undefined) return undefined
+  return JSON.parse(vault.open(step.sealed, field(act, method, facts))) as unknown
+}
 
 /** The method of the open step, when it is one of this act. */
 export function current<Result>(act: Act<Result>, facts: Facts): Method | undefined {
@@ -57,7 +61,7 @@ export async function begin<Result>(act: Act<Result>, method: Method, facts: Fac
   const open = facts.record.step
   const same = open?.requirement === act.requirement && open.method === method.id
   if (!ceremony.begin) return { step: bare }
-  const begun = await ceremony.begin(turn, same ? kept(turn.vault, open, at) : undefined)
+  const begun = await ceremony.begin(turn, kept(act, method, facts, turn.vault))
   if (isProblem(begun)) return { step: same ? open : { ...bare, choosing: true }, problem: begun }
   const step: Step = { ...bare, sealed: turn.vault.seal(JSON.stringify(begun.keep), at) }
   if (!begun.send) return { step }
@@ -85,7 +89,7 @@ export async function begin<Result>(act: Act<Result>, method: Method, facts: Fac
 export function view<Result>(act: Act<Result>, method: Method, facts: Facts, tools: Tools): ViewModel | undefined {
   const ceremony = act.ceremony(method)
   const turn = turnOf(act.account, method, facts, tools)
-  const keep = kept(turn.vault, facts.record.step, field(act, method, facts))
+  const keep = kept(act, method, facts, turn.vault)
   return ceremony.begin && keep === undefined ? undefined : ceremony.view(keep, turn)
 }
 
@@ -114,7 +118,7 @@ export async function answer<Result extends object>(
   const ceremony = act.ceremony(method)
   const turn = turnOf(act.account, method, facts, tools)
   const at = field(act, method, facts)
-  const keep = kept(turn.vault, facts.record.step, at)
+  const keep = kept(act, method, facts, turn.vault)
   if (ceremony.begin && keep === undefined) return begin(act, method, facts, tools)
   const limits = ceremony.limits?.(keep, turn) ?? []
   // An empty field is no guess.

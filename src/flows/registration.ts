@@ -8,7 +8,7 @@ import { type Act, answer, begin, current, view } from './ceremony.ts'
 import type { Answer, Begun, Facts, Requirement, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
 import type { Page } from './pages.ts'
-import { choices, proofEvidence, spendProof, tagOf } from './second-factor.ts'
+import { choices, proofEvidence, repeated, spendProof, tagOf } from './second-factor.ts'
 
 /** The password proof must be younger than this when the wizard opens (NIST SP 800-63B-4 4.1.2.1, ASVS 7.5.1). */
 const FRESH = 5 * 60_000
@@ -92,28 +92,14 @@ async function skipped(facts: Facts, account: Account, tools: Tools): Promise<An
 }
 
 /** Writes the new credential, if the account still is what it was judged to be. */
-async function bind(facts: Facts, tools: Tools, method: Method, result: Enrolled, gate: boolean): Promise<Answer> {
+async function bind(
+  facts: Facts,
+  tools: Tools,
+  { method, result, tag, gate }: { method: Method; result: Enrolled; tag: string; gate: boolean },
+): Promise<Answer> {
   const account = facts.account as Account
   const id = result.credential.id ?? tools.chance.random(16).toString('base64url')
   const credential: Credential = { ...result.credential, id, addedAt: facts.now }
-  const written = await tools.accounts.change(account, (fresh) => {
-    if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
-    // Somebody bound a factor meanwhile: this flow never proved it (EN-1, EN-9).
-    if (factors(facts.methods, fresh).length > factors(facts.methods, account).length)
-      return { problem: 'account_changed' }
-    const own = fresh.credentials.filter((one) => one.method === method.id)
-    if (own.length >= method.atMost) return { problem: 'too_many_credentials' }
-    const next = { ...fresh, credentials: [...fresh.credentials, credential] }
-    const about = { accountId: fresh.id, detail: { method: method.id, credential: id, label: credential.label } }
-    const events = [event(facts, tools, gate ? 'trust-gate' : 'registration.item', about)]
-    if (gate) events.push(event(facts, tools, 'registration.item', about))
-    if (isRegistered(facts.methods, facts.policy, next)) {
-      events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id }))
-    }
-    return changed(next, ...events)
-  })
-  if (isProblem(written)) return written
-  if (isRegistered(facts.methods, facts.policy, written)) await tell(facts, tools, written)
   const evidence: Evidence = {
     kind: gate ? 'trust-gate' : 'enrolment',
     method: method.id,
@@ -123,6 +109,28 @@ async function bind(facts: Facts, tools: Tools, method: Method, result: Enrolled
     turn: facts.record.turn,
     at: facts.now,
   }
+  let again: Account | undefined
+  const written = await tools.accounts.change(account, (fresh) => {
+    if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
+    if (fresh.spent?.tag === tag) again = fresh
+    if (again) return { problem: 'account_changed' }
+    // Somebody bound a factor meanwhile: this flow never proved it (EN-1, EN-9).
+    if (factors(facts.methods, fresh).length > factors(facts.methods, account).length)
+      return { problem: 'account_changed' }
+    const own = fresh.credentials.filter((one) => one.method === method.id)
+    if (own.length >= method.atMost) return { problem: 'too_many_credentials' }
+    const spent = { tag, at: facts.now, evidence }
+    const next = { ...fresh, credentials: [...fresh.credentials, credential], spent }
+    const about = { accountId: fresh.id, detail: { method: method.id, credential: id, label: credential.label } }
+    const events = [event(facts, tools, gate ? 'trust-gate' : 'registration.item', about)]
+    if (gate) events.push(event(facts, tools, 'registration.item', about))
+    if (isRegistered(facts.methods, facts.policy, next)) {
+      events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id }))
+    }
+    return changed(next, ...events)
+  })
+  if (isProblem(written)) return (again && repeated(again, tag)) ?? written
+  if (isRegistered(facts.methods, facts.policy, written)) await tell(facts, tools, written)
   return { met: evidence, account: written }
 }
 
@@ -181,8 +189,8 @@ export const trustGate: Requirement = {
     const answered = await answer(act, form, facts, tools)
     if ('result' in answered) {
       const { method, result, counted } = answered
-      if (!proves(result)) return bind(facts, tools, method, result, true)
       const tag = tagOf(facts, form, tools)
+      if (!proves(result)) return bind(facts, tools, { method, result, tag, gate: true })
       return spendProof(facts, tools, account, { method, result, counted, tag, kind: 'trust-gate' })
     }
     const problem = isProblem(answered) ? answered : answered.problem
@@ -235,7 +243,8 @@ export const enrolled: Requirement = {
   async answer(facts, form: Form, tools): Promise<Answer> {
     const act = enrolAct(facts) as Act<Enrolled>
     const answered = await answer(act, form, facts, tools)
-    return 'result' in answered ? bind(facts, tools, answered.method, answered.result, false) : answered
+    if (!('result' in answered)) return answered
+    return bind(facts, tools, { ...answered, tag: tagOf(facts, form, tools), gate: false })
   },
 }
 

@@ -7,6 +7,7 @@ import { complete, type SignedIn } from './finish.ts'
 import { event, type Facts, type Requirement, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
 import type { Page, Shown } from './pages.ts'
+import { repeated, tagOf } from './second-factor.ts'
 
 /** One flow lives this long; the authorization request behind it much longer. */
 export const FLOW_LIFE = 15 * 60_000
@@ -112,7 +113,8 @@ export async function submit(visit: Visit, form: Form, policy: Policy, tools: To
   if (turn !== facts.record.turn) return { again: true }
   const requirement = firstUnmet(facts)
   if (!requirement) return finish(facts, tools)
-  const answered = await requirement.answer(facts, form, tools)
+  const before = facts.account && repeated(facts.account, tagOf(facts, form, tools))
+  const answered = before ?? (await requirement.answer(facts, form, tools))
   if ('over' in answered) return answered
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
   if ('met' in answered) return proceed(withEvidence(facts, answered.met, answered.account), version, tools)

@@ -1,7 +1,7 @@
 // Requirement: the second factor, of an account that has one, whatever policy says now (EN-6).
 import { changed } from '../domain/accounts.ts'
 import { factors, usableFactors } from '../domain/policy.ts'
-import { isProblem, type Problem } from '../domain/problems.ts'
+import { isProblem } from '../domain/problems.ts'
 import type { Account, Credential, Evidence, Form } from '../domain/types.ts'
 import type { Method, Proven } from '../methods/method.ts'
 import { type Act, answer, begin, current, view } from './ceremony.ts'
@@ -46,23 +46,26 @@ export async function spendProof(
   proof: { method: Method; result: Proven; counted: readonly string[]; tag: string; kind: 'proof' | 'trust-gate' },
 ): Promise<Answer> {
   const { method, result, counted, tag, kind } = proof
+  const evidence = { ...proofEvidence(facts, method, kind, result.credential, result.destination), counted }
   let again: Account | undefined
   const written = await tools.accounts.change(account, (fresh) => {
-    if (fresh.spent?.tag === tag) again = fresh
     if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
+    if (fresh.spent?.tag === tag) again = fresh
     const next = result.change(fresh)
     if (isProblem(next)) return next
     const proven = event(facts, tools, kind === 'proof' ? 'sign-in.proof' : 'trust-gate', {
       accountId: fresh.id,
       detail: { method: method.id, credential: result.credential },
     })
-    return changed({ ...next, spent: { tag, at: facts.now } }, proven)
+    return changed({ ...next, spent: { tag, at: facts.now, evidence } }, proven)
   })
-  const now = isProblem(written) ? again : written
-  if (!now) return written as Problem
-  const evidence = proofEvidence(facts, method, kind, result.credential, result.destination)
-  return { met: { ...evidence, counted }, account: now }
+  if (!isProblem(written)) return { met: evidence, account: written }
+  return (again && repeated(again, tag)) ?? written
 }
+
+/** The evidence of a form that the account has seen already: a double click, or a repeat after a crash. */
+export const repeated = (account: Account, tag: string): { met: Evidence; account: Account } | undefined =>
+  account.spent?.tag === tag && account.spent.evidence ? { met: account.spent.evidence, account } : undefined
 
 export const proofEvidence = (
   facts: Facts,
@@ -123,9 +126,7 @@ export const secondFactor: Requirement = {
   async answer(facts, form, tools): Promise<Answer> {
     const account = facts.account as Account
     const proofs = act(facts, account, tools)
-    const method = current(proofs, facts) ?? proofs.methods[0]
     const tag = tagOf(facts, form, tools)
-    if (method && account.spent?.tag === tag) return { met: proofEvidence(facts, method, 'proof'), account }
     const answered = await answer(proofs, form, facts, tools)
     if ('result' in answered) return spendProof(facts, tools, account, { ...answered, tag, kind: 'proof' })
     const problem = isProblem(answered) ? answered : answered.problem
