@@ -31,6 +31,24 @@ const table = {
   no_trusted_address: { status: 403, remedy: 'over' },
   trust_gate_refused: { status: 403, remedy: 'over' },
   no_skips_left: { status: 422, remedy: 'mend' },
+  // a new password; each names the rule that it broke
+  new_password_missing: { status: 422, remedy: 'mend' },
+  password_mismatch: { status: 422, remedy: 'mend' },
+  password_too_short: { status: 422, remedy: 'mend' },
+  password_too_long: { status: 422, remedy: 'mend' },
+  password_common: { status: 422, remedy: 'mend' },
+  password_personal: { status: 422, remedy: 'mend' },
+  password_banned: { status: 422, remedy: 'mend' },
+  password_breached: { status: 422, remedy: 'mend' },
+  password_same: { status: 422, remedy: 'mend' },
+  /** The current password, in a change. */
+  wrong_current_password: { status: 422, remedy: 'mend' },
+  /** "This was not me" closed changes; a proof older than that, or the help desk, opens them. */
+  changes_frozen: { status: 403, remedy: 'over' },
+  /** A used or expired link of a notice. */
+  link_over: { status: 410, remedy: 'over' },
+  /** An administrator's first password needs an access pass as well. */
+  needs_access_pass: { status: 403, remedy: 'over' },
   // the flow
   flow_expired: { status: 410, remedy: 'mend' },
   account_changed: { status: 409, remedy: 'mend' },

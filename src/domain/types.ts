@@ -22,6 +22,8 @@ export interface Credential<Data = unknown> {
 export interface Password {
   hash: string
   changedAt: Time
+  /** Why it has to be changed at the next sign-in: no token before that. */
+  mustChange?: 'temporary' | 'flagged' | 'compromised'
 }
 
 /** What a user has spent of the grace that policy gives ("not now"). */
@@ -64,6 +66,12 @@ export interface Account {
   credentials: Credential[]
   grace: Grace
   spent?: SpentProof
+  /** Until then an account without a password and without credentials may set its first one with one gate. */
+  activation?: { until: Time }
+  /** "This was not me": changes to security info and password wait for a proof by credentials older than `at`. */
+  frozen?: { at: Time }
+  /** The language of the last completed flow: notices are written in it. */
+  language?: string
   /** Browsers in which a sign-in was completed, newest first, at most 10. Ids only; the cookie carries the signature. */
   browsers: string[]
   /** Events of committed changes that still have to reach the audit trail and the notices. At most 64. */
@@ -73,7 +81,7 @@ export interface Account {
 
 /** A credential shown to be held, now, in one step of one flow. Used once, bound to all of these. */
 export interface Evidence {
-  kind: 'password' | 'proof' | 'enrolment' | 'trust-gate' | 'acknowledged' | 'skipped'
+  kind: 'password' | 'proof' | 'enrolment' | 'trust-gate' | 'gate' | 'new-password' | 'acknowledged' | 'skipped'
   /** The method, or `password`. */
   method: string
   credential?: string
@@ -93,6 +101,10 @@ export interface FlowRecord {
   version: number
   journey: string
   accountId?: string
+  /** Forgot password: what was typed as a name, digested; a name that leads nowhere gets an account made up from it. */
+  named?: string
+  /** Forgot password: a new password, or only the end of the waits. */
+  goal?: 'reset' | 'unlock'
   /** The account's epoch when its first proof was judged. Another epoch ends the flow. */
   epoch?: number
   /** Rises with every accepted post. A form of another turn is answered with the current page. */
@@ -151,6 +163,23 @@ export type EventKind =
   | 'credential.disabled'
   | 'account.added'
   | 'account.signed-out'
+  | 'account.unlocked'
+  | 'account.updated'
+  | 'account.deleted'
+  | 'account.disabled'
+  | 'account.enabled'
+  | 'account.invited'
+  | 'account.frozen'
+  | 'account.thawed'
+  | 'registration.required'
+  | 'reset.started'
+  | 'reset.gate'
+  | 'reset.blocked'
+  | 'password.reset'
+  | 'password.changed'
+  | 'password.activated'
+  | 'password.flagged'
+  | 'recovery-code.spent'
   | 'policy.changed'
   | 'guess.refused'
 

@@ -10,13 +10,24 @@ export interface Choice {
 }
 
 export type Page =
-  /** Name and password. `username` is a hint or what was typed before. */
-  | { name: 'sign-in'; username?: string }
+  /** Name and password. `username` is a hint or what was typed before. `forgot` offers "Forgot password?". */
+  | { name: 'sign-in'; username?: string; forgot?: boolean }
   /** The password again, of a user who is signed in. */
   | { name: 'password'; username: string }
   /** One method's proof. `purpose` tells sign-in from the trust gate ("first we make sure that it is you"). */
-  | { name: 'prove'; method: string; purpose: 'second-factor' | 'trust-gate'; others: boolean; model: ViewModel }
-  | { name: 'choose-method'; purpose: 'second-factor' | 'trust-gate' | 'enrol'; methods: readonly Choice[] }
+  | { name: 'prove'; method: string; purpose: 'second-factor' | 'trust-gate' | 'reset'; others: boolean; model: ViewModel }
+  | { name: 'choose-method'; purpose: 'second-factor' | 'trust-gate' | 'enrol' | 'reset'; gate?: 1 | 2; methods: readonly Choice[] }
+  /** Forgot password: the name, and whether to reset or (`unlock`) only to end the waits of a known password. */
+  | { name: 'forgot'; username?: string; unlock: boolean }
+  /** The new password twice. `least`: code points. `meter`: the service's words that the strength meter knows. */
+  | {
+      name: 'new-password'
+      why: 'reset' | 'activation' | 'change' | 'temporary' | 'flagged' | 'compromised'
+      username: string
+      least: number
+    }
+  /** A password was reset, set or changed, or the waits have ended. `signIn`: the way on is to sign in with it. */
+  | { name: 'changed'; what: 'reset' | 'activation' | 'change' | 'unlock'; signIn: boolean }
   /** "More information required": what will be asked and why. `trustGate` is the method asked for first. */
   | {
       name: 'registration'
@@ -39,7 +50,19 @@ export type Page =
   /** Everything is done and only the way on is left. */
   | {
       name: 'message'
-      message: 'continue' | 'signed-out' | 'sign-out' | 'device-code' | 'device-confirm' | 'device-done'
+      message:
+        | 'continue'
+        | 'signed-out'
+        | 'sign-out'
+        | 'device-code'
+        | 'device-confirm'
+        | 'device-done'
+        /** A mailed link was opened: one button (`action=continue`) signs out everywhere and closes changes. `model: {when, what}`. */
+        | 'not-me'
+        | 'not-me-done'
+        /** The end of a page that began without a relying party. `model: {action: 'change_password' | ...}`. */
+        | 'done'
+        | 'cancelled'
       model?: ViewModel
     }
 

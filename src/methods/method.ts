@@ -15,6 +15,8 @@ export interface Turn {
   credentials: readonly Credential[]
   /** Digest of the flow and the journey it belongs to: what is kept or sent is bound to it. */
   flow: string
+  /** `recovery`: a gate of a reset. The page must tell nothing of the account then, and limits are those of a name alone. */
+  purpose: 'second-factor' | 'trust-gate' | 'enrol' | 'recovery'
   service: { name: string; issuer: string }
   vault: Vault
   chance: Chance
@@ -84,6 +86,8 @@ export interface Method extends MethodTraits {
   /** The form field that carries a guess; posting it is counted against the source address. */
   enrol: AnyCeremony<Enrolled>
   prove: AnyCeremony<Proven>
+  /** A credential that nobody holds, stable for one account: a name that leads nowhere walks through the same pages. */
+  decoy(turn: Pick<Turn, 'vault' | 'chance'>): Credential
   /** One short line that tells a credential from another of the same method ("Phone", "a…@example.org"). */
   describe(credential: Credential): string
   /** Builds a credential from one imported value, or answers why it cannot: one sentence without the value in it. */
