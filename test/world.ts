@@ -135,9 +135,13 @@ export async function world(setup: WorldOptions = {}): Promise<World> {
   const { self, provider } = await start(store)
   const others: { self: SelfService; provider: Provider }[] = []
   for (const peer of setup.peers ?? []) others.push(await start(peer))
-  const processes = [provider, ...others.map((one) => one.provider)].map((one) => one.callback())
+  let processes: ReturnType<Provider['callback']>[] | undefined
   let turn = 0
-  server.on('request', (request, response) => void processes[turn++ % processes.length]?.(request, response))
+  server.on('request', (request, response) => {
+    // At the first request: a test may still add routes of its own before.
+    processes ??= [provider, ...others.map((one) => one.provider)].map((one) => one.callback())
+    void processes[turn++ % processes.length]?.(request, response)
+  })
 
   const basic = { authorization: `Basic ${Buffer.from('rp:rp-secret').toString('base64')}` }
   return {

@@ -86,6 +86,8 @@ const passwordWaits = [
 /** Every budget, as in the table "Guessing" of the README. Keys name what is guessed and whose it is. */
 export const budgets = {
   password: { streak: { waits: passwordWaits, limit: 100 }, remember: 3 },
+  /** Forgotten after 90 days, so that made-up names do not pile up in the store. */
+  passwordUnknownName: { streak: { waits: passwordWaits, limit: 100, forgetAfter: 90 * DAY }, remember: 3 },
   passwordKnownBrowser: { streak: { waits: [], limit: 10 }, remember: 3 },
   totp: { windows: [{ limit: 20, period: DAY }], streak: { waits: [], limit: 100 } },
   mailedCode: { streak: { waits: [], limit: 5, forgetAfter: DAY } },

@@ -35,7 +35,9 @@ function methodsProven(facts: Facts): string[] {
   const before = fresh || !session ? [] : session.amr
   const now = facts.record.evidence.flatMap((evidence) => [...evidence.amr])
   const all = [...new Set([...before, ...now])].filter((value) => value !== 'mfa')
-  const kinds = all.includes('pwd') ? all.filter((value) => value !== 'pwd').length : 0
+  // A session that a host's own sign-in page made stands for the first factor, whatever that page called it.
+  const first = fresh ? ['pwd'] : before
+  const kinds = fresh || session ? all.filter((value) => !first.includes(value)).length : 0
   return kinds > 0 ? [...all, 'mfa'] : all
 }
 

@@ -18,7 +18,8 @@ async function judge(facts: Facts, tools: Tools, account: Account | undefined, u
     .digest(password.normalize('NFC'), `repeat:${whose}:${account?.password?.changedAt ?? 0}`)
     .slice(0, 32)
   const known = account && facts.visit.knownBrowser(account)
-  const unknown: Guess = { key: `password:${whose}`, budget: budgets.password, refused: 'too_many_passwords', id }
+  const budget = account ? budgets.password : budgets.passwordUnknownName
+  const unknown: Guess = { key: `password:${whose}`, budget, refused: 'too_many_passwords', id }
   const guesses = known
     ? [{ ...unknown, key: `password:${whose}:${known}`, budget: budgets.passwordKnownBrowser }]
     : [unknown]

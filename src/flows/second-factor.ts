@@ -85,7 +85,7 @@ export const proofEvidence = (
 
 /** Names one form of one turn of one flow; it holds no secret that can be read back. */
 export const tagOf = (facts: Facts, form: Form, tools: Tools): string =>
-  tools.digest(`${facts.record.id}:${facts.record.turn}:${form['code'] ?? ''}`, 'spent')
+  tools.digest(`${facts.record.id}:${facts.record.startedAt}:${facts.record.turn}:${form['code'] ?? ''}`, 'spent')
 
 function act(facts: Facts, account: Account, tools: Tools): Act<Proven> {
   const usable = usableFactors(tools.methods, facts.policy, account)

@@ -5,4 +5,5 @@ import { Provider } from 'oidc-provider'
 
 const { issuer, port, jwks, cookies, metadata } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const provider = new Provider(issuer, { clients: [{ client_id: 'rp', ...metadata }], jwks, cookies: { keys: cookies } })
-createServer(provider.callback()).listen(port, '127.0.0.1')
+const answer = provider.callback()
+createServer((request, response) => void answer(request, response)).listen(port, '127.0.0.1')

@@ -80,7 +80,7 @@ if (import.meta.main) {
     const rows = await bench({ ...options, say: (text) => process.stderr.write(`${text}\n`) })
     process.stdout.write(`${table(rows)}\n`)
     process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0)} s\n`)
-    const told = rows.map((row) => ({ ...row, ratio: ratioOf(row), ok: met(row) }))
+    const told = rows.map((row) => Object.assign({}, row, { ratio: ratioOf(row), ok: met(row) }))
     if (json) await writeFile(json, `${JSON.stringify(told, undefined, 2)}\n`)
   }
 }

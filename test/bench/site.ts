@@ -57,7 +57,8 @@ async function open(provide: (issuer: string) => Promise<{ provider: Provider; c
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const { provider, close } = await provide(issuer)
-  server.on('request', provider.callback())
+  const answer = provider.callback()
+  server.on('request', (request, response) => void answer(request, response))
   return {
     issuer,
     async close() {

@@ -77,7 +77,8 @@ async function prepared(run: Run): Promise<{ ours: Program; bare: Program }> {
   )
   const opened = await openStore(store)
   const chance = { now: () => Date.now(), random: randomBytes }
-  const { jwks, cookies } = await loadKeys(opened.claims, [roots], chance).finally(() => opened.close())
+  const { jwks, cookies } = await loadKeys(opened.claims, [roots], chance)
+  await opened.close()
   const setup = { issuer: `http://127.0.0.1:${barePort}`, port: barePort, jwks, cookies, metadata }
   const bare = join(run.folder, 'bare.mjs')
   await writeFile(bare, await readFile(new URL('./bare-program.mjs', import.meta.url), 'utf8'))
@@ -105,7 +106,7 @@ async function untilServing({ args, env, port, cwd }: Program): Promise<number> 
     if (status !== 200) throw new Error(`discovery was answered with ${status}`)
     return performance.now() - began
   } catch (error) {
-    throw new Error(`${args.join(' ')}: ${String(error)}\n${said}`)
+    throw new Error(`${args.join(' ')} did not serve:\n${said}`, { cause: error })
   } finally {
     await stop(child)
   }

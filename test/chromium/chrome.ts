@@ -47,8 +47,6 @@ export const launch = (executablePath: string): Promise<Browser> =>
       '--disable-component-update',
       '--disable-sync',
     ],
-    // People's browsers keep the last page for Back; so does this one.
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
 
 /** A describe block with one browser for all its tests. */
