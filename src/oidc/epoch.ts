@@ -77,7 +77,11 @@ export const epochAdapter =
         const row = payload as Payload
         const login = stamped ? undefined : (row as { result?: Answers }).result?.login
         const accountId = stamped ? row.accountId : row.session?.accountId
-        if (login?.accountId !== undefined && login.epoch !== undefined) scope.pin(login.accountId, login.epoch)
+        if (login?.accountId !== undefined) {
+          // A host's own sign-in page knows no epochs: its answer counts from what this request saw.
+          login.epoch ??= await seen(login.accountId)
+          scope.pin(login.accountId, login.epoch)
+        }
         if (accountId === undefined) return rows.upsert(id, payload, expiresIn)
         return rows.upsert(id, { ...payload, epoch: await seen(accountId) }, expiresIn)
       },

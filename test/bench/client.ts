@@ -2,7 +2,7 @@
 import { Agent, request } from 'node:http'
 
 /** Keeps connections open, as browsers do. At most `connections` at a time. */
-export const connections = (most: number): Agent => new Agent({ keepAlive: true, maxSockets: most, scheduling: 'fifo' })
+export const connections = (most: number): Agent => new Agent({ keepAlive: true, maxSockets: most })
 
 export interface Answer {
   status: number
@@ -32,6 +32,7 @@ interface Cookie {
 }
 
 const GIVE_UP = 60_000
+const TRIES = 5
 
 export function visitor({ issuer, agent, address }: VisitorOptions): Visitor {
   const { hostname, port, origin } = new URL(issuer)
@@ -52,7 +53,7 @@ export function visitor({ issuer, agent, address }: VisitorOptions): Visitor {
     if (value !== '') cookies.push({ name, value, path })
   }
 
-  const send = (method: 'GET' | 'POST', target: string, form?: string): Promise<Answer> =>
+  const once = (method: 'GET' | 'POST', target: string, form?: string): Promise<Answer | undefined> =>
     new Promise((resolve, reject) => {
       const path = target.startsWith(origin) ? target.slice(origin.length) : target
       const cookie = sent(path.split('?', 1)[0] ?? path)
@@ -79,9 +80,21 @@ export function visitor({ issuer, agent, address }: VisitorOptions): Visitor {
         })
       })
       asked.on('timeout', () => asked.destroy(new Error(`no answer to ${method} ${path}`)))
-      asked.on('error', reject)
+      asked.on('error', (error: NodeJS.ErrnoException) => {
+        // The server closed an idle connection in the moment in which it was used again: a browser opens another one.
+        if (asked.reusedSocket && error.code === 'ECONNRESET') resolve(undefined)
+        else reject(error)
+      })
       asked.end(form)
     })
+
+  async function send(method: 'GET' | 'POST', target: string, form?: string): Promise<Answer> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const answer = await once(method, target, form)
+      if (answer) return answer
+    }
+    throw new Error(`${method} ${target}: the server closes every connection`)
+  }
 
   return {
     get: (path) => send('GET', path),

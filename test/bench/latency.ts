@@ -18,10 +18,8 @@ export const discoveryLatency: Measurement = (run) => {
     run.say(`latency: ${crowd} sign-ins at once`)
     const post = await arrived(site, crowd)
     const calm = await probe(site, seconds / 3)
-    const probing = probe(site, seconds)
-    await pause(300)
-    const { right, busy } = await post(performance.now() + seconds * 1000 - 300)
-    const asked = await probing
+    const until = performance.now() + seconds * 1000
+    const [asked, { right, busy }] = await Promise.all([probe(site, seconds), pause(300).then(() => post(until))])
     const note = `${asked.length} asked; ${right} passwords checked meanwhile, ${busy} told to come again`
     const name = `discovery while ${crowd} sign-ins hash`
     const goal = { of: 'ours', most: 250 } as const
