@@ -7,6 +7,12 @@ import { type Dress, showPage, showProblem } from './respond.ts'
 
 const koa = (ctx: KoaContextWithOIDC): Context => ctx
 
+/** The provider's own names for what is wrong with a device's code. */
+const deviceProblem = (error: Error & { userCode?: string | undefined }): 'wrong' | 'aborted' | 'failed' => {
+  if (error.name === 'AbortedError') return 'aborted'
+  return error.userCode !== undefined || error.name === 'NoCodeError' ? 'wrong' : 'failed'
+}
+
 export function providerPages(dress: Dress): ProviderPages {
   const message = (
     ctx: KoaContextWithOIDC,
@@ -36,7 +42,7 @@ export function providerPages(dress: Dress): ProviderPages {
     },
     postLogoutSuccessSource: (ctx) => message(ctx, 'signed-out'),
     userCodeInputSource: (ctx, form, _out, error) =>
-      message(ctx, 'device-code', { form, ...(error && { failed: true }) }),
+      message(ctx, 'device-code', { form, ...(error && { error: deviceProblem(error) }) }),
     userCodeConfirmSource: (ctx, form, client, _device, code) =>
       message(ctx, 'device-confirm', { form, client: client.clientName ?? client.clientId, code }),
     deviceSuccessSource: (ctx) => message(ctx, 'device-done'),
