@@ -10,6 +10,8 @@ export interface AccountStore {
   insert(account: Account): Promise<boolean>
   /** Writes `account` where the stored version is `version`; false when it is another one or the account is gone. */
   replace(account: Account, version: number): Promise<boolean>
+  /** Deletes where the stored version is `version`; false when it is another one or the account is gone. */
+  remove(id: string, version: number): Promise<boolean>
   /** Ascending by id, after `after`. */
   page(after: string | undefined, limit: number): Promise<Account[]>
   /** Accounts whose outbox holds events: what a process that died left behind. */

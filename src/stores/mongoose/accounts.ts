@@ -14,6 +14,7 @@ export function accounts({ accounts: model }: Models): AccountStore {
     findByUsernameKey: async (name) => read(await model.findOne({ usernameKey: key(name) }).lean<AccountDocument>()),
     insert: async (account) => inserted(model, accountIn(account)),
     replace: async (account, version) => replaced(model, version, accountIn(account)),
+    remove: async (id, version) => (await model.deleteOne({ _id: key(id), version })).deletedCount === 1,
     page: async (after, limit) => {
       const found = await model
         .find({ _id: { $gt: key(after ?? '') } })

@@ -20,6 +20,7 @@ export function accounts(db: Database.Database): AccountStore {
   const replace = db.prepare<[string, number, number, string, string, number]>(
     'UPDATE OR IGNORE accounts SET username_key = ?, version = ?, outboxed = ?, body = ? WHERE id = ? AND version = ?',
   )
+  const remove = db.prepare<[string, number]>('DELETE FROM accounts WHERE id = ? AND version = ?')
   const page = db.prepare<[string, number], Row>('SELECT body FROM accounts WHERE id > ? ORDER BY id LIMIT ?')
   const withOutbox = db.prepare<[number], Row>('SELECT body FROM accounts WHERE outboxed = 1 ORDER BY id LIMIT ?')
   const outboxed = (account: Account): number => (account.outbox.length > 0 ? 1 : 0)
@@ -35,6 +36,7 @@ export function accounts(db: Database.Database): AccountStore {
       const next = [key(account.usernameKey), account.version, outboxed(account), toText(account)] as const
       return replace.run(...next, key(account.id), version).changes === 1
     },
+    remove: async (id, version) => remove.run(key(id), version).changes === 1,
     page: async (after, limit) => page.all(key(after ?? ''), limit).map((row) => fromText<Account>(row.body)),
     withOutbox: async (limit) => withOutbox.all(limit).map((row) => fromText<Account>(row.body)),
   }

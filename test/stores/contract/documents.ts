@@ -43,6 +43,19 @@ export function documents(at: Pair): void {
       expect(await at.two.accounts.replace({ ...account, version: 2 }, 1)).toBe(false)
     })
 
+    it('removes an account of one version once, and with it its name', async () => {
+      const account = anAccount(fresh('removed'), { version: 2 })
+      expect(await at.one.accounts.remove(account.id, 2)).toBe(false)
+      await at.one.accounts.insert(account)
+      expect(await at.two.accounts.remove(account.id, 1)).toBe(false)
+      expect(await at.one.accounts.find(account.id)).toEqual(account)
+      const results = await race(20, at, (store) => store.accounts.remove(account.id, 2))
+      expect(wins(results)).toBe(1)
+      expect(await at.one.accounts.find(account.id)).toBeUndefined()
+      expect(await at.two.accounts.replace({ ...account, version: 3 }, 2)).toBe(false)
+      expect(await at.two.accounts.insert(anAccount(fresh('again'), { usernameKey: account.usernameKey }))).toBe(true)
+    })
+
     it('pages ascending by id', async () => {
       const prefix = fresh('page')
       const ids = ['a', 'b', 'c', 'd'].map((letter) => `${prefix}-${letter}`)

@@ -87,7 +87,7 @@ export const aFullAccount = (id: string): Required<Account> => ({
   email: 'a@example.org',
   emailVerified: true,
   groups: ['staff', 'admins'],
-  password: { hash: 'k1$2b$12$…', changedAt: 1_700_000_000_001 },
+  password: { hash: 'k1$2b$12$…', changedAt: 1_700_000_000_001, mustChange: 'flagged' },
   credentials: [
     {
       id: 'c1',
@@ -103,6 +103,9 @@ export const aFullAccount = (id: string): Required<Account> => ({
   ],
   grace: { skips: 2, coveredUntil: 3, snoozedUntil: 4 },
   spent: { tag: 'flow:3', at: 5 },
+  activation: { until: 6 },
+  frozen: { at: 7 },
+  language: 'zh-TW',
   browsers: ['b1', 'b2'],
   outbox: [aFullEvent(`${id}-event`), anEvent(`${id}-event-2`)],
 })
@@ -121,6 +124,8 @@ export const aFlow = (id: string, more: Partial<FlowRecord> = {}): FlowRecord =>
 export const aFullFlow = (id: string): Required<FlowRecord> => ({
   ...aFlow(id),
   accountId: 'account',
+  named: 'digest of a name',
+  goal: 'unlock',
   epoch: 7,
   turn: 3,
   evidence: [
