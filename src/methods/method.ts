@@ -4,7 +4,7 @@ import type { MethodTraits } from '../domain/policy.ts'
 import type { Chance } from '../domain/ports.ts'
 import type { Problem, ProblemCode } from '../domain/problems.ts'
 import type { Vault } from '../domain/seal.ts'
-import type { Account, Credential, Form, Time } from '../domain/types.ts'
+import type { Account, Credential, EventKind, Form, Time } from '../domain/types.ts'
 
 export type { Vault } from '../domain/seal.ts'
 
@@ -74,6 +74,8 @@ export interface Proven {
   credential: string
   destination?: string
   change: Change
+  /** What the owner is told of, beside the proof itself. */
+  tells?: EventKind
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- what a ceremony keeps is known to itself alone

@@ -14,7 +14,7 @@ const keys = {
 export interface Bench {
   chance: TestChance
   account: Account
-  turn(method: Method, flow?: string): Turn
+  turn(method: Method, flow?: string, purpose?: Turn['purpose']): Turn
   /** Binds what was enrolled and answers its id. */
   bind(enrolled: Enrolled): string
   /** Applies a change; the problem when the account refuses. */
@@ -40,10 +40,11 @@ export function bench(id = 'alice', chance = testChance()): Bench {
       outbox: [],
       addedAt: 0,
     },
-    turn: (method, flow = 'flow-1') => ({
+    turn: (method, flow = 'flow-1', purpose = 'second-factor') => ({
       account: one.account,
       credentials: one.account.credentials.filter((credential) => credential.method === method.id),
       flow,
+      purpose,
       service: { name: 'Example', issuer: 'https://login.example.org' },
       vault: vaultFor(keys, one.account.id),
       chance,

@@ -16,10 +16,10 @@ export interface Mailed {
   tries: number
 }
 
-/** `life`: of a code, in milliseconds. `purpose`: what the mail says it is for. */
+/** `life`: of a code, in milliseconds. `purpose`: what the mail says it is for; a code for one is no code for another. */
 export interface MailedOptions {
   life: Time
-  purpose: 'enrol' | 'prove'
+  purpose: 'enrol' | 'prove' | 'reset'
 }
 
 const AT_ONCE = 2
@@ -31,7 +31,8 @@ const field = (turn: Turn, address: string, purpose: string): string =>
 
 /**
  * A new code. Asking again resets nothing: the code on its way stays good, and both share their tries, unless those are
- * spent or nothing of the earlier ones is left to guess.
+ * spent or nothing of the earlier ones is left to guess. Without an address the same work is done, the letter goes to
+ * nobody, and what is kept is the digest of 128 random bits, which no typed code matches (EM-4).
  */
 export function mail(
   turn: Turn,
@@ -48,7 +49,8 @@ export function mail(
   const goesOn = earlier && live.length > 0 && earlier.tries < budgets.mailedCode.streak.limit
   const code = mailedCode(turn.chance)
   const expiresAt = now + life
-  const made = { digest: turn.vault.digest(code, field(turn, address, purpose)), expiresAt }
+  const nobody = opaqueId(turn.chance)
+  const made = { digest: turn.vault.digest(address === '' ? nobody : code, field(turn, address, purpose)), expiresAt }
   const keep: Mailed = {
     address,
     codes: [made, ...(goesOn ? live : [])].slice(0, AT_ONCE),
@@ -60,10 +62,14 @@ export function mail(
   return { keep, send: { to: address, template: 'code', values, expiresAt } }
 }
 
-export const tries = (kept: Mailed, turn: Turn): readonly Limit[] => [
-  { key: `code:${turn.flow}:${kept.generation}`, budget: budgets.mailedCode, refused: 'too_many_codes' },
-  { key: 'codes', budget: budgets.mailedCodes, refused: 'too_many_codes' },
-]
+/** A reset has budgets of its own: the trust gate never depends on what strangers tried in one. */
+export function tries(kept: Mailed, turn: Turn): readonly Limit[] {
+  const reset = turn.purpose === 'recovery' ? 'reset-' : ''
+  return [
+    { key: `${reset}code:${turn.flow}:${kept.generation}`, budget: budgets.mailedCode, refused: 'too_many_codes' },
+    { key: `${reset}codes`, budget: budgets.mailedCodes, refused: 'too_many_codes' },
+  ]
+}
 
 /** Undefined when a live code was typed; the problem otherwise. */
 export function judge(
@@ -91,9 +97,9 @@ export function masked(address: string): string {
   return at < 1 ? '…' : `${first}…${address.slice(at)}`
 }
 
-/** What the page shows. The code may be asked for again from `resendAt` on. */
-export const shown = (kept: Mailed, { life }: MailedOptions) => ({
-  address: masked(kept.address),
+/** What the page shows; in a reset nothing of the address, not even masked (EM-6). Another code from `resendAt` on. */
+export const shown = (kept: Mailed, turn: Turn, { life }: Pick<MailedOptions, 'life'>) => ({
+  ...(turn.purpose !== 'recovery' && { address: masked(kept.address) }),
   minutes: Math.round(life / 60_000),
   resendAt: kept.sentAt + RESEND_AFTER,
 })

@@ -1,5 +1,6 @@
 // E-mail addresses proven by a mailed code: for recovery and as the trust gate, never a factor of sign-in (OC-4).
 import type { Account, Credential, Time } from '../../domain/types.ts'
+import { decoyId } from '../decoy.ts'
 import type { Ceremony, Enrolled, Method, Proven, Turn } from '../method.ts'
 import { judge, mail, type Mailed, type MailedOptions, masked, shown, tries } from './code.ts'
 
@@ -18,7 +19,7 @@ const enrolWith = (options: MailedOptions): Ceremony<Mailed, Enrolled> => ({
     const address = onFile(turn)
     return address === undefined ? { problem: 'no_trusted_address' } : mail(turn, address, kept, options)
   },
-  view: (kept) => shown(kept, options),
+  view: (kept, turn) => shown(kept, turn, options),
   limits: tries,
   async answer(kept, input, turn) {
     const problem = judge(kept, input, turn, options)
@@ -43,15 +44,32 @@ const used =
     return { ...account, credentials }
   }
 
-const proveWith = (options: MailedOptions): Ceremony<Mailed, Proven> => ({
+const proving = ({ purpose }: Turn, life: Time): MailedOptions => ({
+  life,
+  purpose: purpose === 'recovery' ? 'reset' : 'prove',
+})
+
+/** The address of nobody: the runner queues a letter to it like any other, and it goes nowhere. */
+const NOBODY = ''
+
+const decoy: Method['decoy'] = () => {
+  const data: Address = { address: NOBODY }
+  return { id: decoyId(ID), method: ID, label: '', addedAt: 0, data }
+}
+
+const proveWith = ({ life }: Pick<MailedOptions, 'life'>): Ceremony<Mailed, Proven> => ({
   async begin(turn, kept) {
     const [credential] = usable(turn)
-    return credential ? mail(turn, credential.data.address, kept, options) : { problem: 'method_unavailable' }
+    if (credential) return mail(turn, credential.data.address, kept, proving(turn, life))
+    // A reset never tells what an account lacks.
+    return turn.purpose === 'recovery'
+      ? mail(turn, NOBODY, kept, proving(turn, life))
+      : { problem: 'method_unavailable' }
   },
-  view: (kept) => shown(kept, options),
+  view: (kept, turn) => shown(kept, turn, { life }),
   limits: tries,
   async answer(kept, input, turn) {
-    const problem = judge(kept, input, turn, options)
+    const problem = judge(kept, input, turn, proving(turn, life))
     if (problem) return problem
     const credential = usable(turn).find((one) => one.data.address === kept.address)
     if (!credential) return { problem: 'account_changed' }
@@ -71,6 +89,7 @@ export const email = ({ codeLife }: { codeLife: Time }): Method => ({
   amr: [],
   atMost: 3,
   enrol: enrolWith({ life: codeLife, purpose: 'enrol' }),
-  prove: proveWith({ life: codeLife, purpose: 'prove' }),
+  prove: proveWith({ life: codeLife }),
+  decoy,
   describe: (credential) => credential.label,
 })

@@ -2,6 +2,7 @@
 import { budgets } from '../../domain/budget.ts'
 import { recoveryCode, recoveryCodeTyped } from '../../domain/codes.ts'
 import type { Credential, Time } from '../../domain/types.ts'
+import { decoyDigest, decoyId } from '../decoy.ts'
 import type { Ceremony, Change, Enrolled, Method, Proven, Turn } from '../method.ts'
 
 const ID = 'recovery-codes'
@@ -53,23 +54,45 @@ const spendCode =
     return { ...account, credentials: account.credentials.map((one) => (one === credential ? spent : one)) }
   }
 
+/** Ten codes that nobody has: digests made for another field than the one in which typed codes are looked up. */
+const decoy: Method['decoy'] = ({ vault }) => {
+  const codes = Array.from({ length: HOW_MANY }, (_, index) => ({ digest: decoyDigest(vault, ID, String(index)) }))
+  const data: CodeSet = { codes }
+  return { id: decoyId(ID), method: ID, label: '', addedAt: 0, data }
+}
+
+/** What typed codes are compared with; in a reset never nothing, so that every name costs the same work (EM-4). */
+function lookedAt(turn: Turn): Credential<CodeSet>[] {
+  const own = sets(turn)
+  return turn.purpose === 'recovery' && own.length === 0 ? [decoy(turn)].filter(isSet) : own
+}
+
 const prove: Ceremony<undefined, Proven> = {
   view(_kept, turn) {
+    // Before the first proof nothing is told of the account (EM-6).
+    if (turn.purpose === 'recovery') return {}
     const left = sets(turn)
       .flatMap(({ data }) => data.codes)
       .filter((code) => code.usedAt === undefined).length
     return { left }
   },
-  limits: () => [{ key: 'recovery', budget: budgets.recoveryCode, refused: 'too_many_codes' }],
+  limits: (_kept, { purpose }) => [
+    {
+      key: purpose === 'recovery' ? 'reset-recovery' : 'recovery',
+      budget: budgets.recoveryCode,
+      refused: 'too_many_codes',
+    },
+  ],
   async answer(_kept, input, turn) {
     const typed = (input['code'] ?? '').trim()
     if (typed === '') return { problem: 'code_missing' }
     const code = recoveryCodeTyped(typed)
     if (code === undefined) return { problem: 'wrong_code' }
-    for (const { id, data } of sets(turn)) {
+    for (const { id, data } of lookedAt(turn)) {
       const found = data.codes.find((one) => turn.vault.matches(code, one.digest, ID))
       if (!found) continue
-      if (found.usedAt !== undefined) return { problem: 'code_used' }
+      // Who has shown nothing yet is not told that a code was once right (RS-13).
+      if (found.usedAt !== undefined) return { problem: turn.purpose === 'recovery' ? 'wrong_code' : 'code_used' }
       return { credential: id, change: spendCode(id, found.digest, turn.chance.now()) }
     }
     return { problem: 'wrong_code' }
@@ -86,5 +109,6 @@ export const recoveryCodes: Method = {
   atMost: 1,
   enrol,
   prove,
+  decoy,
   describe: (credential) => credential.label,
 }

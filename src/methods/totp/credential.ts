@@ -5,6 +5,7 @@ import type { Change, Turn, Vault } from '../method.ts'
 import { base32, firstOf, fromBase32 } from './oath.ts'
 
 export const ID = 'totp'
+export const AT_MOST = 5
 
 export interface Authenticator {
   /** Base32, sealed for this account and this credential. */

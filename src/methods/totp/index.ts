@@ -1,6 +1,7 @@
 // Authenticator apps: six digits that change every 30 seconds (RFC 6238).
 import type { Method } from '../method.ts'
-import { ID, importTotp } from './credential.ts'
+import { AT_MOST, ID, importTotp } from './credential.ts'
+import { decoy } from './decoy.ts'
 import { enrol } from './enrol.ts'
 import { prove } from './prove.ts'
 
@@ -11,9 +12,10 @@ export const totp: Method = {
   standalone: true,
   always: false,
   amr: ['otp'],
-  atMost: 5,
+  atMost: AT_MOST,
   enrol,
   prove,
+  decoy,
   describe: (credential) => credential.label,
   importRow: importTotp,
 }
