@@ -15,20 +15,35 @@ const SWEEP_EVERY = 30_000
 /** What is younger is being drained by the process that committed it. */
 const SETTLED = 10_000
 
+/** Events of writes that raised the epoch. */
+const raising: ReadonlySet<AuditEvent['kind']> = new Set<AuditEvent['kind']>([
+  'password.reset',
+  'password.changed',
+  'password.activated',
+  'account.signed-out',
+  'account.disabled',
+  'account.frozen',
+])
+
 export function drainage(options: {
   store: Store
   chance: Chance
   change: Accounts['change']
+  /** Queues notices; idempotent by event id. */
+  tell: (account: Account, event: AuditEvent) => Promise<void>
   heard: (event: AuditEvent) => void
   log: { error(facts: object, text: string): void }
 }): Drainage {
-  const { store, chance, change, heard, log } = options
+  const { store, chance, change, tell, heard, log } = options
   const running = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
 
   /** The trail is idempotent by event id, so doing it twice after a crash does no harm. */
   async function drain(account: Account): Promise<void> {
     await store.audit.append(account.outbox)
+    for (const event of account.outbox) await tell(account, event)
+    // Everything older than the epoch is dead already; this tidies up.
+    if (account.outbox.some(({ kind }) => raising.has(kind))) await store.rows.removeOlder(account.id, account.epoch)
     for (const event of account.outbox) heard(event)
     const done = new Set(account.outbox.map(({ id }) => id))
     await change(account, (fresh) => {

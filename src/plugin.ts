@@ -22,8 +22,10 @@ import type { Dress } from './http/respond.ts'
 import { routes } from './http/routes.ts'
 import { createMethods } from './methods/index.ts'
 import { storeAdapter } from './oidc/adapter.ts'
+import { createNotices } from './notices.ts'
 import { mergeConfiguration } from './oidc/configure.ts'
 import { requestScope } from './oidc/scope.ts'
+import { selfClientId } from './oidc/self-client.ts'
 import { drainage } from './outbox.ts'
 import { createGate, hashesAtOnce } from './passwords/gate.ts'
 import { createPasswords } from './passwords/hash.ts'
@@ -121,6 +123,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     chance,
     log,
     change: (account, apply) => accounts.change(account, apply),
+    tell: (account, event) => notices.tell(account, event),
     heard: (event) => {
       emitter.emit(event.kind, event)
       emitter.emit('*', event)
@@ -166,6 +169,16 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     }
   }
 
+  const notices = createNotices({
+    store,
+    accounts,
+    policy: policy.current,
+    issuer: options.issuer,
+    chance,
+    sign: (text) => keyed(text, 'not-me'),
+    post: tools.post,
+  })
+
   const genuine = (text: string, signature: string, context: string): boolean => {
     const expected = Buffer.from(keyed(text, context))
     const given = Buffer.from(signature)
@@ -181,28 +194,47 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     now: chance.now,
   }
 
+  let authorization = '/auth'
+  /** A host with a directory that takes no passwords has nothing to change here. */
+  const mayRequest = (clientId: string, prompt: string): boolean =>
+    clientId === selfClientId || (policy.current().clients?.[clientId]?.prompts.includes(prompt) ?? false)
+
   post.start()
   drain.start()
 
   return {
     accounts,
     keys,
-    configure: (host) =>
-      mergeConfiguration(host, {
+    configure(host) {
+      authorization = host.routes?.authorization ?? authorization
+      return mergeConfiguration(host, {
         keys,
+        issuer: options.issuer,
+        service,
         scope,
-        judging: { account: scope.account, policy: policy.current, traits: methods, now: chance.now },
+        judging: { account: scope.account, policy: policy.current, traits: methods, now: chance.now, mayRequest },
         adapter: storeAdapter(store.rows, keys.seal, chance),
         pages: providerPages(dress),
         prefix,
         session,
         firstParty: options.firstParty ?? (() => false),
-      }),
+      })
+    },
     mount(provider) {
       if (proxyHops > 0) provider.proxy = true
       const reference = (): string => opaqueId(chance).slice(0, 8)
       const first = surround({ dress, https, scope, refreshPolicy: policy.refresh, reference, log })
-      const router = routes({ provider, tools, dress, issuer, prefix, hops: proxyHops, policy: policy.current })
+      const router = routes({
+        provider,
+        tools,
+        dress,
+        issuer,
+        prefix,
+        hops: proxyHops,
+        authorization: () => authorization,
+        notMe: notices.notMe,
+        policy: policy.current,
+      })
       provider.use(first)
       provider.use(router.routes() as unknown as Middleware)
       provider.on('server_error', keepFault)

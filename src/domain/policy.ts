@@ -15,6 +15,8 @@ export interface Policy {
   reset: { scope: 'none' | 'selected' | 'all'; groups: readonly string[]; gates: 1 | 2; methods: readonly string[] }
   admins: { groups: readonly string[] }
   helpdesk?: string
+  /** Per relying party: which of our prompts it may request; none by default. */
+  clients?: Readonly<Record<string, { prompts: readonly string[] }>>
 }
 
 /** What policy needs to know of a method; `methods/method.ts` has the rest. */
@@ -61,11 +63,30 @@ export const usableFactors = (traits: Traits, policy: Policy, account: Account):
     (credential) => !credential.disabled && policy.mfa.methods.includes(credential.method),
   )
 
-/** How many independent proofs a reset would ask of this account; none where it may not reset. Administrators: always two. */
-function gates(policy: Policy, account: Account): number {
-  const { scope, groups, gates } = policy.reset
-  if (isAdmin(policy, account)) return 2
-  return scope === 'all' || (scope === 'selected' && among(account, groups)) ? gates : 0
+const inResetScope = ({ reset }: Policy, account: Account): boolean =>
+  reset.scope === 'all' || (reset.scope === 'selected' && among(account, reset.groups))
+
+/** How many independent proofs a reset asks of this account. Administrators: always two. */
+export const gatesOf = (policy: Policy, account: Account): 1 | 2 => (isAdmin(policy, account) ? 2 : policy.reset.gates)
+
+/** How many must be registered for it; none where the account may not reset. */
+const gates = (policy: Policy, account: Account): number =>
+  isAdmin(policy, account) || inResetScope(policy, account) ? gatesOf(policy, account) : 0
+
+/** `reset`, `activation` (a first password, with one gate), or why not. */
+export type ResetVerdict = 'reset' | 'activation' | 'disabled' | 'out-of-scope' | 'not-registered' | 'administrator'
+
+/** Judged anew at every page. An account that registered too little is told so by mail, never on a page. */
+export function canReset(traits: Traits, policy: Policy, account: Account, now: Time): ResetVerdict {
+  if (account.disabled) return 'disabled'
+  if (!inResetScope(policy, account)) return 'out-of-scope'
+  const usable = account.credentials.filter((credential) => !credential.disabled).map((credential) => credential.method)
+  if (!account.password && account.credentials.length === 0 && account.activation) {
+    if (isAdmin(policy, account)) return 'administrator'
+    return now < account.activation.until ? 'activation' : 'not-registered'
+  }
+  const kinds = recoveryKinds(traits, policy, usable).size
+  return kinds >= Math.max(gatesOf(policy, account), 1) ? 'reset' : 'not-registered'
 }
 
 /** Kinds of evidence that a reset could ask this account for. */

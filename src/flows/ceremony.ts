@@ -12,6 +12,7 @@ import { type Admitted, guarded } from './guess.ts'
 /** A requirement that is met by one of several methods. */
 export interface Act<Result> {
   requirement: string
+  purpose: Turn['purpose']
   account: Account
   /** Strongest first. */
   methods: readonly Method[]
@@ -21,9 +22,10 @@ export interface Act<Result> {
 const field = (act: Pick<Act<unknown>, 'requirement'>, method: Method, facts: Facts): string =>
   `flow:${facts.record.id}:${act.requirement}:${method.id}`
 
-export function turnOf(account: Account, method: Method, facts: Facts, tools: Tools): Turn {
+function turnOf<Result>({ account, purpose }: Act<Result>, method: Method, facts: Facts, tools: Tools): Turn {
   return {
     account,
+    purpose,
     credentials: account.credentials.filter((credential) => credential.method === method.id),
     flow: facts.record.id,
     service: tools.service,
@@ -55,7 +57,7 @@ export interface Started {
 /** Begins a method: remembers what it must and queues its letter, if the budget of mails allows one. */
 export async function begin<Result>(act: Act<Result>, method: Method, facts: Facts, tools: Tools): Promise<Started> {
   const ceremony = act.ceremony(method)
-  const turn = turnOf(act.account, method, facts, tools)
+  const turn = turnOf(act, method, facts, tools)
   const at = field(act, method, facts)
   const bare: Step = { requirement: act.requirement, method: method.id }
   const open = facts.record.step
@@ -66,7 +68,8 @@ export async function begin<Result>(act: Act<Result>, method: Method, facts: Fac
   const step: Step = { ...bare, sealed: turn.vault.seal(JSON.stringify(begun.keep), at) }
   if (!begun.send) return { step }
   const letter = tools.chance.random(9).toString('base64url')
-  const admission = await tools.budgets.admit(`mails:${act.account.id}`, budgets.mails, facts.now, letter)
+  const key = `${act.purpose === 'recovery' ? 'reset-mails' : 'mails'}:${whose(act, facts)}`
+  const admission = await tools.budgets.admit(key, budgets.mails, facts.now, letter)
   if (!admission.admitted) {
     const problem: Problem = {
       problem: 'too_many_mails',
@@ -88,7 +91,7 @@ export async function begin<Result>(act: Act<Result>, method: Method, facts: Fac
 /** What the page of the open step shows; a method without anything to remember can be shown before it was begun. */
 export function view<Result>(act: Act<Result>, method: Method, facts: Facts, tools: Tools): ViewModel | undefined {
   const ceremony = act.ceremony(method)
-  const turn = turnOf(act.account, method, facts, tools)
+  const turn = turnOf(act, method, facts, tools)
   const keep = kept(act, method, facts, turn.vault)
   return ceremony.begin && keep === undefined ? undefined : ceremony.view(keep, turn)
 }
@@ -116,14 +119,14 @@ export async function answer<Result extends object>(
   if (!method) return { problem: 'method_unavailable' }
   if (form['action'] === 'resend') return begin(act, method, facts, tools)
   const ceremony = act.ceremony(method)
-  const turn = turnOf(act.account, method, facts, tools)
+  const turn = turnOf(act, method, facts, tools)
   const at = field(act, method, facts)
   const keep = kept(act, method, facts, turn.vault)
   if (ceremony.begin && keep === undefined) return begin(act, method, facts, tools)
   const limits = ceremony.limits?.(keep, turn) ?? []
   // An empty field is no guess.
   if (limits.length > 0 && (form['code'] ?? '').trim() === '') return { problem: 'code_missing' }
-  const guesses = limits.map(guessOf(act.account))
+  const guesses = limits.map(guessOf(act, facts))
   const judge = async (admitted: Admitted) => {
     const answered = await ceremony.answer(keep, form, turn)
     const wrong = isProblem(answered)
@@ -143,10 +146,16 @@ export async function answer<Result extends object>(
   return { step: { requirement: act.requirement, method: method.id, sealed }, problem }
 }
 
+/** Whose budget it is. Somebody who knows a name alone must not close the owner's: a known browser has its own (TH-3). */
+function whose<Result>({ account, purpose }: Act<Result>, facts: Facts): string {
+  const browser = purpose === 'recovery' ? facts.visit.knownBrowser(account) : undefined
+  return browser === undefined ? account.id : `${account.id}:${browser}`
+}
+
 const guessOf =
-  (account: Account) =>
+  <Result>(act: Act<Result>, facts: Facts) =>
   (limit: Limit): { key: string; budget: Limit['budget']; refused: ProblemCode } => ({
-    key: `${limit.key}:${account.id}`,
+    key: `${limit.key}:${whose(act, facts)}`,
     budget: limit.budget,
     refused: limit.refused,
   })

@@ -4,6 +4,7 @@ import { isProblem, type Problem } from '../domain/problems.ts'
 import type { Account, Time } from '../domain/types.ts'
 import type { Facts, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
+import { thawed } from './freeze.ts'
 import { settle } from './guess.ts'
 
 /** Authentication context class references, as they stand in tokens and in `acr_values`. */
@@ -31,8 +32,9 @@ const BROWSERS = 10
 function methodsProven(facts: Facts): string[] {
   const { session } = facts.visit
   const fresh = evidenceOf(facts.record, 'password') !== undefined
-  // A step-up adds to what the session proved; a new sign-in starts from nothing.
-  const before = fresh || !session ? [] : session.amr
+  // A step-up, or a change of password, adds to what the session proved; a new sign-in starts from nothing.
+  const goesOn = session !== undefined && (!fresh || facts.record.journey === 'change_password')
+  const before = goesOn ? session.amr : []
   const now = facts.record.evidence.flatMap((evidence) => [...evidence.amr])
   const all = [...new Set([...before, ...now])].filter((value) => value !== 'mfa')
   // A session that a host's own sign-in page made stands for the first factor, whatever that page called it.
@@ -49,14 +51,18 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
   const browser = known ?? tools.chance.random(16).toString('base64url')
   const signedIn = event(facts, tools, 'sign-in.completed', { accountId: account.id, detail: { amr } })
   const settled = settle(facts.record, tools)
-  if (known) await Promise.all([settled, tools.audit.append([signedIn])])
-  else {
+  const { language } = facts.visit
+  if (known && account.language === language && thawed(facts, account) === account) {
+    await Promise.all([settled, tools.audit.append([signedIn])])
+  } else {
     await settled
-    const written = await tools.accounts.change(account, (fresh) =>
-      fresh.epoch === account.epoch
-        ? changed({ ...fresh, browsers: [browser, ...fresh.browsers].slice(0, BROWSERS) }, signedIn)
-        : { problem: 'account_changed' },
-    )
+    const written = await tools.accounts.change(account, (fresh) => {
+      if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
+      const warm = thawed(facts, fresh)
+      const browsers = known ? fresh.browsers : [browser, ...fresh.browsers].slice(0, BROWSERS)
+      const thaw = warm === fresh ? [] : [event(facts, tools, 'account.thawed', { accountId: fresh.id })]
+      return changed({ ...warm, browsers, language }, signedIn, ...thaw)
+    })
     if (isProblem(written)) return written
   }
   const password = evidenceOf(facts.record, 'password')

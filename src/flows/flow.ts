@@ -38,8 +38,8 @@ export interface Facts {
 
 /** What a requirement made of a form. */
 export type Answer =
-  /** Met: the evidence is recorded, and the account as it is now. */
-  | { met: Evidence; account: Account }
+  /** Met: the evidence is recorded, and the account as it is now; `note` is what else the record remembers. */
+  | { met: Evidence; account: Account | undefined; note?: Pick<FlowRecord, 'named' | 'goal'> }
   | Begun
   | Problem
   /** The flow begins anew, saying why. */
@@ -54,14 +54,28 @@ export interface Requirement {
   /** The page for the step as it stands. No effects: it answers GETs. */
   page(facts: Facts, tools: Tools): Page | { over: ProblemCode }
   /** Called once when a post arrives at this requirement: sends the first mail, makes the secret. */
-  begin?(facts: Facts, tools: Tools): Promise<Begun | { met: Evidence; account: Account }>
+  begin?(facts: Facts, tools: Tools): Promise<Begun | { met: Evidence; account: Account | undefined }>
   answer(facts: Facts, form: Form, tools: Tools): Promise<Answer>
 }
 
 export interface Journey {
   /** The provider's prompt that it answers. */
   prompt: string
+  /** Ends with somebody signed in. A reset never does (RS-8). */
+  signsIn: boolean
+  /** The account is the session's; otherwise the flow finds out whose it is. */
+  ofSession: boolean
   requirements: readonly Requirement[]
+}
+
+/** Judges a password that somebody chooses. The problem names the rule. */
+export interface PasswordScreen {
+  judge(
+    password: string,
+    about: { least: 8 | 15; username: string; name?: string; email?: string },
+  ): Promise<ProblemCode | undefined>
+  /** On the shipped list: to be changed at the next sign-in. */
+  compromised(password: string): boolean
 }
 
 export interface PasswordCheck {
@@ -82,6 +96,7 @@ export interface Tools {
   claims: ClaimStore
   audit: AuditStore
   passwords: PasswordCheck
+  screen: PasswordScreen
   /** Bound to one account. */
   vault(accountId: string): Vault
   /** Keyed digest of what belongs to no account yet. */
@@ -119,3 +134,7 @@ export function event(
 
 export const evidenceOf = (record: FlowRecord, kind: Evidence['kind']): Evidence | undefined =>
   record.evidence.findLast((evidence) => evidence.kind === kind)
+
+/** Gone, disabled, or of another epoch than the one under which the first proof was judged. */
+export const changedUnder = (record: FlowRecord, account: Account | undefined): boolean =>
+  !account || account.disabled || (record.epoch ?? account.epoch) !== account.epoch

@@ -2,7 +2,7 @@
 import type { Budget } from '../domain/budget.ts'
 import { budgets as table } from '../domain/budget.ts'
 import { type Problem, type ProblemCode, Unavailable } from '../domain/problems.ts'
-import type { FlowRecord } from '../domain/types.ts'
+import type { Account, FlowRecord } from '../domain/types.ts'
 import type { Facts, Tools } from './flow.ts'
 import { event } from './flow.ts'
 
@@ -73,6 +73,12 @@ export async function guarded<Result extends object>(
 export const settle = async (record: FlowRecord, tools: Tools): Promise<void> => {
   const keys = new Set(record.evidence.flatMap(({ counted }) => counted ?? []))
   await Promise.all([...keys].map((key) => tools.budgets.settle(key, '')))
+}
+
+/** A completed reset or unlock ends the password's waits, in every browser. */
+export const clearWaits = async (account: Account, tools: Tools): Promise<void> => {
+  const keys = ['', ...account.browsers.map((browser) => `:${browser}`)]
+  await Promise.all(keys.map((key) => tools.budgets.clear(`password:${account.id}${key}`)))
 }
 
 /** At most one event per account, budget and minute: a flood must not fill the audit trail. */

@@ -15,8 +15,21 @@ export type Page =
   /** The password again, of a user who is signed in. */
   | { name: 'password'; username: string }
   /** One method's proof. `purpose` tells sign-in from the trust gate ("first we make sure that it is you"). */
-  | { name: 'prove'; method: string; purpose: 'second-factor' | 'trust-gate' | 'reset'; others: boolean; model: ViewModel }
-  | { name: 'choose-method'; purpose: 'second-factor' | 'trust-gate' | 'enrol' | 'reset'; gate?: 1 | 2; methods: readonly Choice[] }
+  | {
+      name: 'prove'
+      method: string
+      purpose: 'second-factor' | 'trust-gate' | 'reset'
+      /** Which of the two gates of a reset. */
+      gate?: 1 | 2
+      others: boolean
+      model: ViewModel
+    }
+  | {
+      name: 'choose-method'
+      purpose: 'second-factor' | 'trust-gate' | 'enrol' | 'reset'
+      gate?: 1 | 2
+      methods: readonly Choice[]
+    }
   /** Forgot password: the name, and whether to reset or (`unlock`) only to end the waits of a known password. */
   | { name: 'forgot'; username?: string; unlock: boolean }
   /** The new password twice. `least`: code points. `meter`: the service's words that the strength meter knows. */

@@ -6,6 +6,7 @@ import type { Account, Form } from '../domain/types.ts'
 import type { Answer, Facts, Requirement, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
 import { type Guess, guarded } from './guess.ts'
+import { mayReset } from './reset-subject.ts'
 
 /** Longer ones belong to nobody: no account has such a name, no password may be so long. */
 const LONGEST = { username: 256, password: 1024 }
@@ -45,14 +46,28 @@ async function verify(tools: Tools, account: Account | undefined, password: stri
   return { ok: false, renew: false }
 }
 
-/** Imported and outdated hashes are renewed with the password at hand; a hash that changed meanwhile is left alone. */
-async function renewed(facts: Facts, tools: Tools, account: Account, password: string): Promise<Account> {
-  const judged = account.password?.hash
-  const hash = await tools.passwords.hash(password)
+/**
+ * With the right password at hand: imported and outdated hashes are renewed, and one that is on the list of common ones is
+ * marked to be changed now. A hash that changed meanwhile is left alone.
+ */
+async function looked(
+  facts: Facts,
+  tools: Tools,
+  account: Account,
+  { password, renew }: { password: string; renew: boolean },
+): Promise<Account> {
+  const judged = account.password
+  const common = judged?.mustChange === undefined && tools.screen.compromised(password)
+  if (!judged || !(renew || common)) return account
+  const hash = renew ? await tools.passwords.hash(password) : judged.hash
   const result = await tools.accounts.change(account, (fresh) => {
-    if (!fresh.password || fresh.password.hash !== judged) return { problem: 'account_changed' }
-    const next = { ...fresh, password: { ...fresh.password, hash } }
-    return changed(next, event(facts, tools, 'password.rehashed', { accountId: fresh.id }))
+    if (fresh.password?.hash !== judged.hash) return { problem: 'account_changed' }
+    const mark = common ? { mustChange: 'compromised' as const } : {}
+    const events = [
+      ...(renew ? [event(facts, tools, 'password.rehashed', { accountId: fresh.id })] : []),
+      ...(common ? [event(facts, tools, 'password.flagged', { accountId: fresh.id, reason: 'compromised' })] : []),
+    ]
+    return changed({ ...fresh, password: { ...fresh.password, hash, ...mark } }, ...events)
   })
   return isProblem(result) ? account : result
 }
@@ -76,7 +91,7 @@ async function answer(facts: Facts, form: Form, tools: Tools): Promise<Answer> {
     await tools.audit.append([event(facts, tools, 'sign-in.password', { ...about, outcome: 'failure', reason })])
     return { problem: 'wrong_password' }
   }
-  const now = result.renew && account.password ? await renewed(facts, tools, account, password) : account
+  const now = await looked(facts, tools, account, { password, renew: result.renew })
   return {
     met: {
       kind: 'password',
@@ -94,7 +109,11 @@ async function answer(facts: Facts, form: Form, tools: Tools): Promise<Answer> {
 export const signedIn: Requirement = {
   name: 'sign-in',
   met: ({ record, account }) => account !== undefined && evidenceOf(record, 'password') !== undefined,
-  page: ({ visit }) => ({ name: 'sign-in', ...(visit.loginHint !== undefined && { username: visit.loginHint }) }),
+  page: ({ visit, policy }, tools) => ({
+    name: 'sign-in',
+    forgot: mayReset(policy, tools),
+    ...(visit.loginHint !== undefined && { username: visit.loginHint }),
+  }),
   answer: (facts, form, tools) => answer({ ...facts, account: undefined }, form, tools),
 }
 

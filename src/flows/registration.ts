@@ -7,6 +7,7 @@ import type { Enrolled, Method, Proven } from '../methods/method.ts'
 import { type Act, answer, begin, current, view } from './ceremony.ts'
 import type { Answer, Begun, Facts, Requirement, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
+import { frozen, thawed } from './freeze.ts'
 import type { Page } from './pages.ts'
 import { choices, proofEvidence, repeated, spendProof, tagOf } from './second-factor.ts'
 
@@ -34,9 +35,15 @@ const due = (facts: Facts): boolean => {
   return verdictAtSignIn(facts.methods, facts.policy, facts.account, facts.now) !== 'fine'
 }
 
+/** A password that stands alone changes only with the trust gate as well: a stolen one must not be enough. */
+const alone = ({ record, account, methods }: Facts): boolean =>
+  account !== undefined &&
+  (record.journey === 'change_password' || account.password?.mustChange !== undefined) &&
+  factors(methods, account).length === 0
+
 /** Binding the first factor needs more than the password; an account that has one proved it before it came here. */
 const gated = (facts: Facts): boolean =>
-  due(facts) &&
+  (due(facts) || alone(facts)) &&
   facts.policy.registration.trustGate !== 'dangerouslyNone' &&
   !evidenceOf(facts.record, 'trust-gate') &&
   !evidenceOf(facts.record, 'proof')
@@ -110,6 +117,7 @@ async function bind(
     at: facts.now,
   }
   let again: Account | undefined
+  if (frozen(facts, account)) return { over: 'changes_frozen' }
   const written = await tools.accounts.change(account, (fresh) => {
     if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
     if (fresh.spent?.tag === tag) again = fresh
@@ -120,7 +128,7 @@ async function bind(
     const own = fresh.credentials.filter((one) => one.method === method.id)
     if (own.length >= method.atMost) return { problem: 'too_many_credentials' }
     const spent = { tag, at: facts.now, evidence }
-    const next = { ...fresh, credentials: [...fresh.credentials, credential], spent }
+    const next = { ...thawed(facts, fresh), credentials: [...fresh.credentials, credential], spent }
     const about = { accountId: fresh.id, detail: { method: method.id, credential: id, label: credential.label } }
     const events = [event(facts, tools, gate ? 'trust-gate' : 'registration.item', about)]
     if (gate) events.push(event(facts, tools, 'registration.item', about))
@@ -154,7 +162,13 @@ function gateAct(facts: Facts): Act<Enrolled | Proven> | undefined {
   const account = facts.account as Account
   if (!method) return undefined
   const has = account.credentials.some((credential) => credential.method === method.id && !credential.disabled)
-  return { requirement: 'trust-gate', account, methods: [method], ceremony: (one) => (has ? one.prove : one.enrol) }
+  return {
+    requirement: 'trust-gate',
+    purpose: 'trust-gate',
+    account,
+    methods: [method],
+    ceremony: (one) => (has ? one.prove : one.enrol),
+  }
 }
 
 export const trustGate: Requirement = {
@@ -214,7 +228,13 @@ function enrolAct(facts: Facts): Act<Enrolled> | undefined {
   const [first] = items(facts)
   if (!first) return undefined
   const methods = facts.methods.filter((method) => first.methods.includes(method.id))
-  return { requirement: `enrol:${first.why}`, account: facts.account as Account, methods, ceremony: (one) => one.enrol }
+  return {
+    requirement: `enrol:${first.why}`,
+    purpose: 'enrol',
+    account: facts.account as Account,
+    methods,
+    ceremony: (one) => one.enrol,
+  }
 }
 
 /** Everything that is missing, one step each, each tested before it counts. */

@@ -1,16 +1,14 @@
 // The runner: shows the page of the first requirement that is not met, takes its form, and goes on until all are met.
-import { timingSafeEqual } from 'node:crypto'
 import type { Policy } from '../domain/policy.ts'
 import { isProblem, type Problem, type ProblemCode } from '../domain/problems.ts'
 import type { Account, Evidence, FlowRecord, Form, Step } from '../domain/types.ts'
 import { complete, type SignedIn } from './finish.ts'
-import { event, type Facts, type Requirement, type Tools, type Visit } from './flow.ts'
+import { event, type Facts, type Journey, type Requirement, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
 import type { Page, Shown } from './pages.ts'
+import { fresh, open, RESET, save, tokenOf, turnOf } from './record.ts'
+import { mayReset } from './reset-subject.ts'
 import { repeated, tagOf } from './second-factor.ts'
-
-/** One flow lives this long; the authorization request behind it much longer. */
-export const FLOW_LIFE = 15 * 60_000
 
 export type Outcome =
   | { shown: Shown }
@@ -22,69 +20,29 @@ export type Outcome =
   | { anew: true; signOut: boolean }
   | { cancelled: true }
   | { finished: SignedIn }
+  /** Done, with nobody signed in: the provider goes on to its next prompt. */
+  | { passed: true }
 
-interface Opened {
-  facts: Facts
-  /** The version that a save must find; 0 when there is no record yet. */
-  version: number
-  notice?: Problem
-}
+const journeyFor = ({ record }: Facts): Journey | undefined => journeyOf(record.journey)
 
-const fresh = (visit: Visit, id: string, now: number): FlowRecord => ({
-  id,
-  version: 0,
-  journey: visit.journey,
-  turn: 0,
-  evidence: [],
-  startedAt: now,
-  expiresAt: now + FLOW_LIFE,
-})
-
-/** The record as it may be used now. What expired, or belongs to another epoch of the account, starts from the beginning. */
-async function open(visit: Visit, policy: Policy, tools: Tools): Promise<Opened> {
-  const now = tools.chance.now()
-  const id = tools.digest(visit.interaction, 'flow')
-  const stored = await tools.flows.find(id)
-  const version = stored?.version ?? 0
-  const base = { visit, policy, methods: tools.methods, now }
-  const begin = async (problem?: ProblemCode): Promise<Opened> => {
-    const account =
-      visit.session && visit.journey !== 'login' ? await tools.accounts.find(visit.session.accountId) : undefined
-    const usable = account?.disabled ? undefined : account
-    const facts = { ...base, record: fresh(visit, id, now), account: usable }
-    return { facts, version, ...(problem && { notice: { problem } }) }
-  }
-  if (!stored || stored.journey !== visit.journey) return begin()
-  if (stored.expiresAt <= now) return begin(stored.evidence.length > 0 ? 'flow_expired' : undefined)
-  const whose = stored.accountId ?? (visit.journey === 'login' ? undefined : visit.session?.accountId)
-  const account = whose === undefined ? undefined : await tools.accounts.find(whose)
-  const other =
-    whose !== undefined && (!account || account.disabled || (stored.epoch ?? account.epoch) !== account.epoch)
-  if (other) return begin('account_changed')
-  return { facts: { ...base, record: stored, account }, version }
-}
-
-const requirements = (visit: Visit): readonly Requirement[] => journeyOf(visit.journey)?.requirements ?? []
-
-const firstUnmet = (facts: Facts): Requirement | undefined => requirements(facts.visit).find((one) => !one.met(facts))
+const firstUnmet = (facts: Facts): Requirement | undefined =>
+  journeyFor(facts)?.requirements.find((one) => !one.met(facts))
 
 /** A session flow whose account is gone: only the provider can tell what comes next. */
-const orphaned = (facts: Facts): boolean => facts.visit.journey !== 'login' && !facts.account
-
-/** Names browser (by its interaction), turn and requirement; a form without it is refused (WB-1). */
-const token = (facts: Facts, turn: number, tools: Tools): string =>
-  `${turn}.${tools.digest(`${facts.record.id}:${turn}`, 'step')}`
+const orphaned = (facts: Facts): boolean => journeyFor(facts)?.ofSession === true && !facts.account
 
 function shown(facts: Facts, tools: Tools, problem?: Problem): Outcome {
   const requirement = firstUnmet(facts)
   const page: Page | { over: ProblemCode } = requirement?.page(facts, tools) ?? { name: 'message', message: 'continue' }
   if ('over' in page) return { over: page.over }
+  // A reset shows what was typed, never what it led to.
+  const username = facts.record.journey === RESET ? undefined : facts.account?.username
   return {
     shown: {
       page,
       ...(problem && { problem }),
-      step: token(facts, facts.record.turn, tools),
-      ...(facts.account && { username: facts.account.username }),
+      step: tokenOf(facts, facts.record.turn, tools),
+      ...(username !== undefined && { username }),
       client: facts.visit.client.name,
       cancel: true,
       mailSlow: !tools.mailHealthy(),
@@ -99,25 +57,24 @@ export async function show(visit: Visit, policy: Policy, tools: Tools): Promise<
   return shown(facts, tools, notice)
 }
 
-const GENUINE = /^(\d{1,6})\.[\w.-]{20,200}$/
-
 /** Takes one form. */
 export async function submit(visit: Visit, form: Form, policy: Policy, tools: Tools): Promise<Outcome> {
   const { facts, version } = await open(visit, policy, tools)
-  const step = form['step'] ?? ''
-  const turn = Number(GENUINE.exec(step)?.[1] ?? Number.NaN)
-  if (Number.isNaN(turn) || !same(step, token(facts, turn, tools))) return { over: 'foreign_origin' }
+  const turn = turnOf(facts, form['step'], tools)
+  if (turn === undefined) return { over: 'foreign_origin' }
   if (orphaned(facts)) return { anew: true, signOut: false }
-  if (form['action'] === 'cancel') return cancel(facts, tools)
+  if (form['action'] === 'cancel') return cancel(facts, version, tools)
   if (form['action'] === 'restart') return restart(facts, version, tools)
   if (turn !== facts.record.turn) return { again: true }
+  if (form['action'] === 'forgot' && visit.journey === 'login' && mayReset(policy, tools))
+    return forgot(facts, version, tools)
   const requirement = firstUnmet(facts)
   if (!requirement) return finish(facts, tools)
   const before = facts.account && repeated(facts.account, tagOf(facts, form, tools))
   const answered = before ?? (await requirement.answer(facts, form, tools))
   if ('over' in answered) return answered
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
-  if ('met' in answered) return proceed(withEvidence(facts, answered.met, answered.account), version, tools)
+  if ('met' in answered) return proceed(withEvidence(facts, answered), version, tools)
   if (isProblem(answered)) return shown(typed(facts, form), tools, answered)
   return stay(facts, version, answered, tools)
 }
@@ -143,7 +100,7 @@ async function proceed(facts: Facts, version: number, tools: Tools): Promise<Out
   const next = firstUnmet(now)
   if (!next) return (await save(now.record, version, tools)) ? finish(now, tools) : { again: true }
   const begun = await next.begin?.(now, tools)
-  if (begun && 'met' in begun) return proceed(withEvidence(facts, begun.met, begun.account), version, tools)
+  if (begun && 'met' in begun) return proceed(withEvidence(facts, begun), version, tools)
   if (!begun || 'over' in begun) {
     await save(now.record, version, tools)
     return begun ?? { again: true }
@@ -156,31 +113,41 @@ async function proceed(facts: Facts, version: number, tools: Tools): Promise<Out
 }
 
 /** The account as it is now, its epoch, and one more piece of evidence; the step that gave it is closed. */
-function withEvidence(facts: Facts, met: Evidence, account: Account): Facts {
+function withEvidence(
+  facts: Facts,
+  { met, account, note }: { met: Evidence; account: Account | undefined; note?: Pick<FlowRecord, 'named' | 'goal'> },
+): Facts {
   const { step: _closed, ...record } = facts.record
-  const evidence = [...record.evidence, met]
-  return { ...facts, account, record: { ...record, accountId: account.id, epoch: account.epoch, evidence } }
+  const whose = account ? { accountId: account.id, epoch: account.epoch } : {}
+  return { ...facts, account, record: { ...record, ...note, ...whose, evidence: [...record.evidence, met] } }
 }
 
-const save = (record: FlowRecord, version: number, tools: Tools): Promise<boolean> =>
-  tools.flows.save({ ...record, version: version + 1 }, version)
-
 async function finish(facts: Facts, tools: Tools): Promise<Outcome> {
+  if (!journeyFor(facts)?.signsIn) return { passed: true }
   const completed = await complete(facts, tools)
   if (isProblem(completed)) return restart(facts, facts.record.version, tools, completed)
   return { finished: completed }
 }
 
+/** "Forgot password?" on the sign-in page: the same request, another flow. */
+async function forgot(facts: Facts, version: number, tools: Tools): Promise<Outcome> {
+  const turn = facts.record.turn + 1
+  await save({ ...fresh(RESET, facts.record.id, facts.now), turn }, version, tools)
+  return { again: true }
+}
+
 /** "Not you?", or an account that changed under the flow. */
 async function restart(facts: Facts, version: number, tools: Tools, problem?: Problem): Promise<Outcome> {
   if (version > 0) await tools.flows.remove(facts.record.id)
-  if (facts.visit.journey !== 'login') return { anew: true, signOut: problem === undefined }
-  return problem
-    ? shown({ ...facts, record: fresh(facts.visit, facts.record.id, facts.now), account: undefined }, tools, problem)
-    : { again: true }
+  if (journeyOf(facts.visit.journey)?.ofSession) return { anew: true, signOut: problem === undefined }
+  if (!problem) return { again: true }
+  const record = fresh(facts.visit.journey, facts.record.id, facts.now)
+  return shown({ ...facts, record, account: undefined }, tools, problem)
 }
 
-async function cancel(facts: Facts, tools: Tools): Promise<Outcome> {
+async function cancel(facts: Facts, version: number, tools: Tools): Promise<Outcome> {
+  // Out of a reset within a sign-in the way leads back to the sign-in, not to the relying party.
+  if (facts.record.journey !== facts.visit.journey) return restart(facts, version, tools)
   const registering = facts.record.evidence.some(
     ({ kind, method }) => kind === 'acknowledged' && method === 'registration',
   )
@@ -198,5 +165,3 @@ const typed = (facts: Facts, form: Form): Facts =>
 /** The record has served: the answer is with the provider. */
 export const close = async (visit: Visit, tools: Tools): Promise<void> =>
   tools.flows.remove(tools.digest(visit.interaction, 'flow'))
-
-const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))

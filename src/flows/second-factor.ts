@@ -43,7 +43,13 @@ export async function spendProof(
   facts: Facts,
   tools: Tools,
   account: Account,
-  proof: { method: Method; result: Proven; counted: readonly string[]; tag: string; kind: 'proof' | 'trust-gate' },
+  proof: {
+    method: Method
+    result: Proven
+    counted: readonly string[]
+    tag: string
+    kind: 'proof' | 'trust-gate' | 'gate'
+  },
 ): Promise<Answer> {
   const { method, result, counted, tag, kind } = proof
   const evidence = { ...proofEvidence(facts, method, kind, result.credential, result.destination), counted }
@@ -53,15 +59,18 @@ export async function spendProof(
     if (fresh.spent?.tag === tag) again = fresh
     const next = result.change(fresh)
     if (isProblem(next)) return next
-    const proven = event(facts, tools, kind === 'proof' ? 'sign-in.proof' : 'trust-gate', {
+    const proven = event(facts, tools, provenKinds[kind], {
       accountId: fresh.id,
       detail: { method: method.id, credential: result.credential },
     })
-    return changed({ ...next, spent: { tag, at: facts.now, evidence } }, proven)
+    const tells = result.tells ? [event(facts, tools, result.tells, { accountId: fresh.id })] : []
+    return changed({ ...next, spent: { tag, at: facts.now, evidence } }, proven, ...tells)
   })
   if (!isProblem(written)) return { met: evidence, account: written }
   return (again && repeated(again, tag)) ?? written
 }
+
+const provenKinds = { proof: 'sign-in.proof', 'trust-gate': 'trust-gate', gate: 'reset.gate' } as const
 
 /** The evidence of a form that the account has seen already: a double click, or a repeat after a crash. */
 export const repeated = (account: Account, tag: string): { met: Evidence; account: Account } | undefined =>
@@ -70,7 +79,7 @@ export const repeated = (account: Account, tag: string): { met: Evidence; accoun
 export const proofEvidence = (
   facts: Facts,
   method: Pick<Method, 'id' | 'amr'>,
-  kind: 'proof' | 'trust-gate',
+  kind: 'proof' | 'trust-gate' | 'gate',
   credential?: string,
   destination?: string,
 ): Evidence => ({
@@ -91,6 +100,7 @@ function act(facts: Facts, account: Account, tools: Tools): Act<Proven> {
   const usable = usableFactors(tools.methods, facts.policy, account)
   return {
     requirement: 'second-factor',
+    purpose: 'second-factor',
     account,
     methods: offered(tools.methods, usable),
     ceremony: (method) => method.prove,
@@ -140,4 +150,15 @@ async function failed(facts: Facts, tools: Tools, account: Account, reason: stri
   await tools.audit.append([
     event(facts, tools, 'sign-in.proof', { accountId: account.id, outcome: 'failure', reason }),
   ])
+}
+
+/** A second factor proven with the session's sign-in in the last five minutes is enough for a change (CH-1). */
+const RECENT = 5 * 60_000
+export const recentFactor: Requirement = {
+  ...secondFactor,
+  met(facts) {
+    const { session } = facts.visit
+    const recent = session?.amr.includes('mfa') === true && facts.now - (session.loginAt ?? 0) < RECENT
+    return recent || secondFactor.met(facts)
+  },
 }

@@ -8,7 +8,9 @@ import type { Tools, Visit } from '../flows/flow.ts'
 import { journeyOf } from '../flows/journeys.ts'
 import type { Shown } from '../flows/pages.ts'
 import { close, type Outcome, show, submit } from '../flows/run.ts'
-import { answer, consent, type Interaction, loginAt, read, refuse, signOut } from '../oidc/interaction.ts'
+import { answer, consent, type Interaction, loginAt, pass, read, refuse, signOut } from '../oidc/interaction.ts'
+import { selfRequest } from '../oidc/self-client.ts'
+import type { NotMe } from '../notices.ts'
 import { readForm } from './form.ts'
 import { foreign, sourceAddress } from './guard.ts'
 import { type Dress, languageOf, seeOther, showPage, showProblem } from './respond.ts'
@@ -21,6 +23,10 @@ export interface Routing {
   /** Where the provider is mounted, without a slash at the end. */
   prefix: string
   hops: number
+  /** The path of the authorization endpoint. */
+  authorization(): string
+  /** The links of notices. */
+  notMe: NotMe
   policy(): Policy
 }
 
@@ -29,6 +35,18 @@ export function routes(routing: Routing): Router {
   router.get('/interaction/:cid', (ctx) => page(ctx as unknown as Context, routing, String(ctx.params['cid'])))
   router.post('/interaction/:cid', (ctx) => form(ctx as unknown as Context, routing, String(ctx.params['cid'])))
   router.all('/interaction/:cid', (ctx) => notAllowed(ctx as unknown as Context, routing))
+  for (const [address, prompt] of Object.entries(own)) {
+    router.get(address, (ctx) => start(ctx as unknown as Context, routing, prompt))
+  }
+  // W3C change-password-url: a temporary redirect, to the page itself.
+  router.get('/.well-known/change-password', (ctx) => ctx.redirect(`${routing.prefix}/change-password`))
+  router.get('/self-service/return', (ctx) => returned(ctx as unknown as Context, routing))
+  router.get('/self-service/not-me/:token', (ctx) =>
+    denial(ctx as unknown as Context, routing, String(ctx.params['token'])),
+  )
+  router.post('/self-service/not-me/:token', (ctx) =>
+    denied(ctx as unknown as Context, routing, String(ctx.params['token'])),
+  )
   router.get('/self-service/:asset', (ctx, next) => {
     const asset = routing.dress.views.asset(String(ctx.params['asset']))
     if (!asset) return next()
@@ -39,6 +57,33 @@ export function routes(routing: Routing): Router {
     return undefined
   })
   return router
+}
+
+/** Pages that begin without a relying party are authorization requests of the built-in client. */
+const own = { '/change-password': 'change_password', '/forgot-password': 'forgot_password' } as const
+
+function start(ctx: Context, { issuer, authorization, prefix }: Routing, prompt: string): void {
+  seeOther(ctx, `${prefix}${authorization()}?${selfRequest(issuer.href, prompt)}`)
+}
+
+function returned(ctx: Context, { dress }: Routing): void {
+  const action = Object.values(own).find((prompt) => prompt === ctx.query['state'])
+  const message = ctx.query['error'] === undefined ? 'done' : 'cancelled'
+  showPage(ctx, dress, { page: { name: 'message', message, model: { action } }, cancel: false })
+}
+
+/** Opened from a mail, by people and by scanners: a GET shows what a button would do, and does nothing (RS-5). */
+async function denial(ctx: Context, { dress, notMe }: Routing, token: string): Promise<void> {
+  const about = await notMe.find(token)
+  if (!about) return showProblem(ctx, dress, 'link_over')
+  const model = { when: about.at, what: about.what }
+  return showPage(ctx, dress, { page: { name: 'message', message: 'not-me', model }, cancel: false })
+}
+
+async function denied(ctx: Context, { dress, issuer, notMe }: Routing, token: string): Promise<void> {
+  if (foreign(ctx.req, issuer.origin)) return showProblem(ctx, dress, 'foreign_origin')
+  if (!(await notMe.deny(token))) return showProblem(ctx, dress, 'link_over')
+  return showPage(ctx, dress, { page: { name: 'message', message: 'not-me-done' }, cancel: false })
 }
 
 function notAllowed(ctx: Context, { dress }: Routing): void {
@@ -53,7 +98,7 @@ async function found(ctx: Context, { provider, dress }: Routing, cid: string): P
   else if ('anew' in here) seeOther(ctx, here.anew)
   else if (answered(here.interaction)) seeOther(ctx, here.interaction.returnTo)
   // A dead session was taken off it: only the provider can tell which prompt comes now.
-  else if (here.interaction.prompt.name !== 'login' && !here.interaction.session)
+  else if (journeyOf(here.interaction.prompt.name)?.ofSession !== false && !here.interaction.session)
     seeOther(ctx, here.interaction.returnTo)
   else return here.interaction
   return undefined
@@ -127,13 +172,19 @@ async function reply(
   const { provider, dress, tools } = routing
   if ('shown' in outcome) return showPage(ctx, dress, outcome.shown, around(interaction))
   if ('over' in outcome) return showProblem(ctx, dress, outcome.over, around(interaction))
-  if ('again' in outcome) return seeOther(ctx, `${routing.prefix}/interaction/${interaction.cid}`)
+  const here = `${routing.prefix}/interaction/${interaction.cid}`
+  if ('again' in outcome) return seeOther(ctx, here)
   if ('anew' in outcome)
     return seeOther(ctx, outcome.signOut ? await signOut(provider, interaction) : interaction.returnTo)
   if ('cancelled' in outcome) {
     const on = await refuse(interaction)
     await close(visit, tools)
     return seeOther(ctx, on)
+  }
+  if ('passed' in outcome) {
+    await close(visit, tools)
+    // A reset within a sign-in leads back to the sign-in page of the same request.
+    return seeOther(ctx, interaction.prompt.name === 'login' ? here : await pass(interaction))
   }
   dress.jar.remember(ctx, outcome.finished)
   const on = await answer(provider, interaction, outcome.finished)

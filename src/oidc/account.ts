@@ -1,6 +1,7 @@
 // Accounts as the provider sees them: `findAccount`, the claims, and grants without a consent page for first parties.
 import type { Account as OidcAccount, Configuration, FindAccount, Grant, KoaContextWithOIDC } from 'oidc-provider'
 import type { Account } from '../domain/types.ts'
+import { selfClientId } from './self-client.ts'
 
 /** Claims by scope (OpenID Connect Core 5.4). `sub` is opaque and never reused. */
 export const claimsOf = (account: Account): { sub: string; [claim: string]: unknown } => ({
@@ -46,7 +47,14 @@ export const grantLoader =
   async (ctx) => {
     const existing = await host(ctx)
     const { client, account, provider } = ctx.oidc
-    if (!client || !account || !firstParty(client.clientId)) return existing
+    if (!client || !account) return existing
+    if (client.clientId === selfClientId) {
+      // Nothing can be redeemed with it: it is made for this request and never saved.
+      const passing = new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
+      passing.addOIDCScope('openid')
+      return passing
+    }
+    if (!firstParty(client.clientId)) return existing
     const resources = Object.entries(ctx.oidc.resourceServers ?? {})
     if (covers(existing, ctx) && resources.length === 0) return existing
     const grant = existing ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })

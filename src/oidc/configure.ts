@@ -10,8 +10,9 @@ import type { Keys } from '../domain/keys.ts'
 import { acr } from '../flows/finish.ts'
 import { accountFinder, grantLoader } from './account.ts'
 import { epochAdapter } from './epoch.ts'
-import { type Judging, withPrompts } from './prompts.ts'
+import { type Judging, requestable, withPrompts } from './prompts.ts'
 import type { Scope } from './scope.ts'
+import { selfClient } from './self-client.ts'
 
 /** Pages that the provider itself has to show, in our dress. */
 export type ProviderPages = {
@@ -33,6 +34,8 @@ export interface Merging {
   judging: Judging
   adapter: AdapterFactory
   pages: ProviderPages
+  issuer: string
+  service: { name: string }
   prefix: string
   session: { absolute: number; idle: number }
   firstParty(clientId: string): boolean
@@ -65,6 +68,8 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
   const device = features.deviceFlow
   return {
     ...host,
+    clients: [...(host.clients ?? []), selfClient(merging.issuer, merging.service.name)],
+    ...(host.responseTypes && { responseTypes: [...new Set([...host.responseTypes, 'none' as const])] }),
     adapter: epochAdapter(factory(host.adapter) ?? merging.adapter, scope),
     jwks: host.jwks ?? keys.jwks,
     cookies: { ...cookies, keys: cookies?.keys ?? [...keys.cookies] },
@@ -104,6 +109,10 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       Session: ttl?.Session ?? sessionTtl(merging),
     },
     renderError: host.renderError ?? pages.renderError,
+    discovery: {
+      ...host.discovery,
+      prompt_values_supported: ['none', 'login', 'consent', ...requestable],
+    },
     features: {
       ...features,
       devInteractions: { enabled: false },

@@ -61,6 +61,13 @@ export async function answer(provider: Provider, interaction: Interaction, signe
   return interaction.returnTo
 }
 
+/** Done, with nobody signed in by it: the next prompt of the same request follows, a sign-in most likely. */
+export async function pass(interaction: Interaction): Promise<string> {
+  interaction.result = { ...interaction.lastSubmission, [interaction.prompt.name]: {} }
+  await interaction.persist()
+  return interaction.returnTo
+}
+
 /** The user does not want to: the relying party is told so. */
 export async function refuse(interaction: Interaction): Promise<string> {
   interaction.result = { error: 'access_denied', error_description: 'the user cancelled' }

@@ -1,5 +1,5 @@
 // Our prompts and checks, placed by name. They read the account, never the interaction's result: the second lock.
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { factors, type Policy, type Traits, verdictOfSession } from '../domain/policy.ts'
 import type { Account, Time } from '../domain/types.ts'
 
@@ -11,7 +11,12 @@ export interface Judging {
   policy(): Policy
   traits: Traits
   now(): Time
+  /** Which of our prompts a client may ask for; by default only the built-in one may. */
+  mayRequest(clientId: string, prompt: string): boolean
 }
+
+/** Prompts of ours that an authorization request can ask for. */
+export const requestable = ['change_password', 'forgot_password'] as const
 
 const sessionOf = (ctx: KoaContextWithOIDC) => ctx.oidc.session
 
@@ -56,8 +61,33 @@ export function withPrompts(base: interactionPolicy.DefaultPolicy, judging: Judg
     },
   )
 
+  const passwordDue = new Check(
+    'password_change',
+    'the password has to be changed',
+    'interaction_required',
+    async (ctx) => {
+      const id = sessionOf(ctx)?.accountId
+      const account = id === undefined ? undefined : await judging.account(id)
+      return account?.password?.mustChange !== undefined
+    },
+  )
+
+  /** Any client may send any prompt: what policy does not allow is refused, and answered nowhere else. */
+  const allowed = (prompt: string) =>
+    new Check(`${prompt}_allowed`, 'prompt is not allowed for this client', 'invalid_request', (ctx) => {
+      const asked = ctx.oidc.prompts.has(prompt)
+      if (asked && !judging.mayRequest(ctx.oidc.client?.clientId ?? '', prompt)) {
+        throw new errors.InvalidRequest(`prompt ${prompt} is not allowed for this client`)
+      }
+      return false
+    })
+
   const after = base.findIndex((prompt) => prompt.name === 'login') + 1
   base.add(new Prompt({ name: 'second_factor', requestable: false }, secondFactor), after)
-  base.add(new Prompt({ name: 'security_info_registration', requestable: false }, registration), after + 1)
+  const change = new Prompt({ name: 'change_password', requestable: true }, allowed('change_password'), passwordDue)
+  base.add(change, after + 1)
+  base.add(new Prompt({ name: 'security_info_registration', requestable: false }, registration), after + 2)
+  // In front of everything, so that it can precede a sign-in; it is finished without one, and `login` follows.
+  base.add(new Prompt({ name: 'forgot_password', requestable: true }, allowed('forgot_password')), 0)
   return base
 }

@@ -85,7 +85,8 @@ export function createPost(options: {
     }
     try {
       const mail: Mail = JSON.parse(open(keys.seal, job.sealed, ['mail', job.id]))
-      await mailer.send(mail)
+      // A letter to nobody: it was queued so that a name without an owner costs the same work (EM-4).
+      if (mail.to !== '') await mailer.send(mail)
     } catch (error) {
       if (isPermanent(error)) {
         await giveUp(job, 'a mail was refused for good', cause(error.cause ?? error))

@@ -116,8 +116,6 @@ const flow = document<FlowDocument>({
   turn: Number,
   evidence: list(evidence),
   step,
-  named: String,
-  goal: String,
   startedAt: Number,
   expiresAt: Number,
   removeAt: Date,

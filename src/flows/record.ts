@@ -1,0 +1,72 @@
+// The record of a flow: opened for a visit, saved by compare-and-set, named in the form by a token.
+import { timingSafeEqual } from 'node:crypto'
+import type { Policy } from '../domain/policy.ts'
+import type { Problem, ProblemCode } from '../domain/problems.ts'
+import type { FlowRecord } from '../domain/types.ts'
+import { changedUnder, type Facts, type Tools, type Visit } from './flow.ts'
+import { journeyOf } from './journeys.ts'
+
+/** One flow lives this long; the authorization request behind it much longer. */
+export const FLOW_LIFE = 15 * 60_000
+
+export interface Opened {
+  facts: Facts
+  /** The version that a save must find; 0 when there is no record yet. */
+  version: number
+  notice?: Problem
+}
+
+export const fresh = (journey: string, id: string, now: number): FlowRecord => ({
+  id,
+  version: 0,
+  journey,
+  turn: 0,
+  evidence: [],
+  startedAt: now,
+  expiresAt: now + FLOW_LIFE,
+})
+
+/** "Forgot password?" is a flow of its own within the same request for a sign-in. */
+export const RESET = 'forgot_password'
+const belongs = (record: FlowRecord, visit: Visit): boolean =>
+  record.journey === visit.journey || (visit.journey === 'login' && record.journey === RESET)
+
+/** The record as it may be used now. What expired, or belongs to another epoch of the account, starts from the beginning. */
+export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<Opened> {
+  const now = tools.chance.now()
+  const id = tools.digest(visit.interaction, 'flow')
+  const stored = await tools.flows.find(id)
+  const version = stored?.version ?? 0
+  const base = { visit, policy, methods: tools.methods, now }
+  const ofSession = journeyOf(visit.journey)?.ofSession ? visit.session?.accountId : undefined
+  const begin = async (problem?: ProblemCode): Promise<Opened> => {
+    const account = ofSession === undefined ? undefined : await tools.accounts.find(ofSession)
+    const facts = { ...base, record: fresh(visit.journey, id, now), account: account?.disabled ? undefined : account }
+    return { facts, version, ...(problem && { notice: { problem } }) }
+  }
+  if (!stored || !belongs(stored, visit)) return begin()
+  if (stored.expiresAt <= now) return begin(stored.evidence.length > 0 ? 'flow_expired' : undefined)
+  const whose = stored.accountId ?? ofSession
+  const account = whose === undefined ? undefined : await tools.accounts.find(whose)
+  // A reset goes on as if nothing were: whoever holds a name alone must not learn what became of the account (EM-1).
+  const hushed = stored.journey === RESET
+  if (whose !== undefined && !hushed && changedUnder(stored, account)) return begin('account_changed')
+  return { facts: { ...base, record: stored, account }, version }
+}
+
+export const save = (record: FlowRecord, version: number, tools: Tools): Promise<boolean> =>
+  tools.flows.save({ ...record, version: version + 1 }, version)
+
+/** Names browser (by its interaction) and turn; a form without it is refused (WB-1). */
+export const tokenOf = (facts: Facts, turn: number, tools: Tools): string =>
+  `${turn}.${tools.digest(`${facts.record.id}:${turn}`, 'step')}`
+
+const GENUINE = /^(\d{1,6})\.[\w.-]{20,200}$/
+
+/** The turn that the form's token names; undefined when it was not made by us for this flow. */
+export function turnOf(facts: Facts, step: string | undefined, tools: Tools): number | undefined {
+  const turn = Number(GENUINE.exec(step ?? '')?.[1] ?? Number.NaN)
+  if (Number.isNaN(turn)) return undefined
+  const [given, expected] = [Buffer.from(step ?? ''), Buffer.from(tokenOf(facts, turn, tools))]
+  return given.length === expected.length && timingSafeEqual(given, expected) ? turn : undefined
+}
