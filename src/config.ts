@@ -42,6 +42,22 @@ const methodsFor = (methods: readonly MethodTraits[], purpose: Purpose) => {
 
 const scope = () => z.enum(['none', 'selected', 'all']).default('all')
 
+/** The part of `password` that is policy; the cost of a hash is the server's. */
+const newPasswordOptions = {
+  banned: names()
+    .max(1000, 'must hold at most 1000 words: remove some')
+    .default([])
+    .describe(
+      'Words that a new password must not be, nor be close to: names of products, places, teams. At most 1000.',
+    ),
+  breached: z
+    .string()
+    .exactOptional()
+    .describe(
+      'A service that knows passwords from breaches, by ranges; five characters of a hash leave, nothing else. Without it, or when it does not answer, the list that ships is all that is asked.',
+    ),
+}
+
 /** What an administrator may change while the server runs. */
 const policyOptions = (methods: readonly MethodTraits[]) => ({
   registration: z
@@ -99,9 +115,30 @@ const policyOptions = (methods: readonly MethodTraits[]) => ({
         .default(2)
         .describe('How many independent proofs a reset asks for, and so must be registered. Administrators: always 2.'),
       methods: methodsFor(methods, 'recovery').describe('Methods that a reset may ask for.'),
+      unlock: z
+        .boolean()
+        .default(true)
+        .describe('Offers "I know my password, I am locked out": the same proofs, and only the wait ends.'),
     })
     .prefault({})
     .describe('Self-service password reset: what it will ask for is what registration collects.'),
+  password: z
+    .strictObject(newPasswordOptions)
+    .prefault({})
+    .describe('New passwords. They are always compared with the common ones and with names.'),
+  notify: z
+    .strictObject({
+      user: z
+        .boolean()
+        .default(true)
+        .describe("A notice to all of a user's addresses when the password or security info changed."),
+      admins: z
+        .boolean()
+        .default(true)
+        .describe("A notice to all other administrators when an administrator's password was reset."),
+    })
+    .prefault({})
+    .describe('Who is told of changes, by mail.'),
   admins: z
     .strictObject({
       groups: names().default([]).describe('Members always register, without grace, and need two proofs for a reset.'),
@@ -174,9 +211,10 @@ export const configSchema = (methods: readonly MethodTraits[]) =>
           .max(15)
           .default(12)
           .describe('The cost of bcrypt; each step doubles the work. Imported hashes must not cost more.'),
+        ...newPasswordOptions,
       })
       .prefault({})
-      .describe('Passwords.'),
+      .describe('Passwords. New ones are always compared with the common ones and with names.'),
     session: z
       .strictObject({
         absolute: duration({ min: 5 * MINUTE, max: 30 * DAY })
@@ -216,5 +254,5 @@ export const configSchema = (methods: readonly MethodTraits[]) =>
 
 export type Config = z.output<ReturnType<typeof configSchema>>
 
-/** Options that policy is made of; everything else needs a restart. */
+/** Options that policy is made of; everything else needs a restart. Of `password`, the cost does too. */
 export type PolicyKey = keyof ReturnType<typeof policyOptions>

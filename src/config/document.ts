@@ -8,6 +8,7 @@ import { type Outline, outlineOf } from './outline.ts'
 const examples: Record<string, unknown> = {
   issuer: 'https://login.example.org',
   'registration.grace.until': '2027-01-31',
+  'password.breached': 'https://api.pwnedpasswords.com/range',
   helpdesk: 'https://help.example.org',
   'mail.url': '${SMTP_URL}',
   'mail.from': 'Example sign-in <no-reply@example.org>',

@@ -18,6 +18,7 @@ export interface Read {
 }
 
 export type Loaded = Omit<Config, PolicyKey> & {
+  password: Pick<Config['password'], 'cost'>
   file: string
   policy: Policy
   /** The line of an option in the file. */
@@ -42,8 +43,9 @@ export function readConfig({ file, text, env = process.env, methods }: Read): Lo
   const policy = policyOf(config)
   refuse(source, [...serverRules(config), ...policyRules(policy, methods)])
   const notes = cautions({ ...config, policy }).map(({ path, sentence }) => `${path.join('.')} ${sentence}`)
-  const { registration: _r, mfa: _m, reset: _s, admins: _a, helpdesk: _h, ...server } = config
-  return { ...server, file, lineOf: source.lineOf, policy, cautions: notes }
+  const { registration: _r, mfa: _m, reset: _s, notify: _n, admins: _a, helpdesk: _h, ...server } = config
+  const { cost } = config.password
+  return { ...server, password: { cost }, file, lineOf: source.lineOf, policy, cautions: notes }
 }
 
 /** Reads policy alone, from a file of policy or from the server's whole file. @throws {ConfigError} */
@@ -88,12 +90,16 @@ const policyOf = ({
   registration,
   mfa,
   reset,
+  password: { banned, breached },
+  notify,
   admins,
   helpdesk,
 }: z.output<ReturnType<typeof policySchema>>): Policy => ({
   registration,
   mfa,
   reset: { ...reset, gates: reset.gates === 1 ? 1 : 2 },
+  password: { banned, ...(breached !== undefined && { breached }) },
+  notify,
   admins,
   ...(helpdesk !== undefined && { helpdesk }),
 })

@@ -111,8 +111,19 @@ function clientRules(clients: Config['clients']): Broken[] {
   })
 }
 
+/** Five characters of a hash are little, but together with time and address they are still nobody else's business. */
+function rangeRules(address: string): string | undefined {
+  const url = urlOf(address)
+  if (!url || !/^https?:\/\//.test(address)) return 'must be an https address@found: write https://...'
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) return 'must be https@found: write https://...'
+  if (url.search || url.hash || url.username || url.password) {
+    return 'must be an address without name, password, query and fragment: remove them'
+  }
+  return undefined
+}
+
 export function policyRules(policy: Policy, methods: readonly MethodTraits[]): Broken[] {
-  const { registration, mfa, reset, admins } = policy
+  const { registration, mfa, reset, password, admins } = policy
   const list: Broken[] = []
   for (const [name, part] of Object.entries({ registration, reset })) {
     if (part.scope === 'selected' && part.groups.length === 0) {
@@ -130,6 +141,8 @@ export function policyRules(policy: Policy, methods: readonly MethodTraits[]): B
     const twice = part.methods.find((id, index) => part.methods.indexOf(id) !== index)
     if (twice !== undefined) list.push(broken(`${name}.methods`, `names ${twice} twice: name it once`))
   }
+  const wrong = password.breached === undefined ? undefined : rangeRules(password.breached)
+  if (wrong) list.push(broken('password.breached', wrong))
   const kinds = new Set(methods.filter((method) => reset.methods.includes(method.id)).map((method) => method.kind))
   const gates = reset.scope === 'none' ? 0 : reset.gates
   const wanted = admins.groups.length > 0 ? 2 : gates

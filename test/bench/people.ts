@@ -17,7 +17,9 @@ export const PASSWORD = 'a horse that runs 10,000 miles'
 export const policy: Policy = {
   registration: { required: true, scope: 'all', groups: [], trustGate: 'email', grace: { skips: 0, snoozeDays: 0 } },
   mfa: { required: true, methods: ['totp', 'recovery-codes'] },
-  reset: { scope: 'all', groups: [], gates: 2, methods: ['totp', 'email', 'recovery-codes'] },
+  reset: { scope: 'all', groups: [], gates: 2, methods: ['totp', 'email', 'recovery-codes'], unlock: true },
+  password: { banned: [] },
+  notify: { user: true, admins: true },
   admins: { groups: ['admins'] },
 }
 

@@ -132,6 +132,32 @@ const table: readonly [text: string, line: number, sentence: string][] = [
     'reset.methods.1 must be one of totp, email, recovery-codes (found "sms"): choose one of them',
   ],
   ['reset: { scope: selected }', 3, 'reset.groups must name at least one group when reset.scope is selected: add one'],
+  ['reset: { unlock: yes }', 3, 'reset.unlock must be true or false (found "yes"): did you mean true?'],
+  ['notify: { user: 1 }', 3, 'notify.user must be true or false (found 1): change it'],
+  ['notify: { admin: false }', 3, 'notify.admin is no option: did you mean admins?'],
+  [
+    'password: { banned: contoso }',
+    3,
+    'password.banned must be a list, such as [one, two] (found "contoso"): change it',
+  ],
+  ['password: { banned: [""] }', 3, 'password.banned.0 must not be an empty text (found ""): write a name'],
+  [
+    `password: { banned: [${Array.from({ length: 1001 }, (_, index) => `w${index}`).join()}] }`,
+    3,
+    'password.banned must hold at most 1000 words (found a list): remove some',
+  ],
+  [
+    'password: { breached: http://ranges.example.org/range }',
+    3,
+    'password.breached must be https (found "http://ranges.example.org/range"): write https://...',
+  ],
+  ['password: { breached: true }', 3, 'password.breached must be a text (found true): change it'],
+  ['password: { breached: none }', 3, 'password.breached must be an https address (found "none"): write https://...'],
+  [
+    'password: { breached: "https://ranges.example.org/range?key=1" }',
+    3,
+    'password.breached must be an address without name, password, query and fragment: remove them',
+  ],
   ['admins: { group: [a] }', 3, 'admins.group is no option: did you mean groups?'],
   [
     'helpdesk: javascript:alert(1)',

@@ -37,7 +37,9 @@ describe('a good configuration', () => {
           grace: { skips: 0, snoozeDays: 0 },
         },
         mfa: { required: true, methods: ['totp', 'recovery-codes'] },
-        reset: { scope: 'all', groups: [], gates: 2, methods: ['totp', 'email', 'recovery-codes'] },
+        reset: { scope: 'all', groups: [], gates: 2, methods: ['totp', 'email', 'recovery-codes'], unlock: true },
+        password: { banned: [] },
+        notify: { user: true, admins: true },
         admins: { groups: [] },
       },
     })
@@ -55,6 +57,25 @@ describe('a good configuration', () => {
     expect(config.listen.port).toBe(8080)
     expect(config.policy.registration.required).toBe(false)
     expect(config.log.level).toBe('info')
+  })
+
+  it('PW-5: parts the cost of a hash, which needs a restart, from what policy asks of a new password', () => {
+    const text = `${shortest}password:\n  cost: 11\n  banned: [contoso, fabrikam]\n  breached: \${RANGES}\n`
+    const { password, policy } = read(text, { RANGES: 'https://api.pwnedpasswords.com/range' })
+    expect(password).toEqual({ cost: 11 })
+    expect(policy.password).toEqual({
+      banned: ['contoso', 'fabrikam'],
+      breached: 'https://api.pwnedpasswords.com/range',
+    })
+    const thousand = Array.from({ length: 1000 }, (_, index) => `word${index}`)
+    const full = read(`${shortest}password: { banned: [${thousand.join()}], breached: "http://localhost:9/range" }`)
+    expect(full.policy.password.banned).toEqual(thousand)
+  })
+
+  it('takes who is told, and whether an unlock is offered', () => {
+    const { policy } = read(`${shortest}notify: { admins: false }\nreset: { unlock: false }`)
+    expect(policy.notify).toEqual({ user: true, admins: false })
+    expect(policy.reset.unlock).toBe(false)
   })
 
   it('puts a variable in as text, never as YAML', () => {

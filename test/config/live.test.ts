@@ -123,6 +123,15 @@ describe('live policy', () => {
     expect(JSON.stringify({ changes, restarts })).not.toContain('hunter')
   })
 
+  it('PW-5: the words that passwords must not be count at once, the cost of a hash after a restart', async () => {
+    const password = (text: string) => `${required(true)}password: { ${text} }\n`
+    const live = await start(password('cost: 11'))
+    await edit(live, password('cost: 12, banned: [contoso]'))
+    expect(live.current().password).toEqual({ banned: ['contoso'] })
+    expect(changes[0]?.changes).toEqual([{ path: 'password.banned', from: [], to: ['contoso'] }])
+    expect(restarts).toEqual([['password.cost']])
+  })
+
   it('follows a file of policy alone', async () => {
     const live = await start('registration: { required: true }\n')
     await edit(live, 'registration: { required: false }\nhelpdesk: help@example.org\n')
