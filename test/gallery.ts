@@ -9,7 +9,8 @@ import { createViews } from '../src/http/render.ts'
 import { mails, pages } from './http/samples.ts'
 
 const folder = fileURLToPath(new URL('.artifacts/gallery/', import.meta.url))
-const csp = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
+const csp =
+  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const wanted = process.argv.slice(2)
 const views = await createViews()

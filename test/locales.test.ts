@@ -32,28 +32,59 @@ const source = (
   )
 ).join('\n')
 
+/** What a notice can be about, and why a reset can be refused. */
+const happenings = [
+  'password.reset',
+  'password.changed',
+  'password.activated',
+  'account.unlocked',
+  'account.updated',
+  'account.frozen',
+  'sign-in.locked',
+  'credential.disabled',
+  'registration.item',
+  'recovery-code.spent',
+  'admin.reset',
+]
+const reasons = ['disabled', 'not-registered', 'out-of-scope', 'administrator']
+
 /** Keys whose end is only known when a page is shown, and keys that the code names. */
 const named = [
   'language.name',
   ...[...source.matchAll(/words\.t\('([\w.-]+)'/g)].map((match) => match[1] ?? ''),
   ...problemCodes.map((code) => `problem.${code}`),
-  ...['sign-in', 'password', 'registration', 'registered', 'consent'].map((page) => `title.${page}`),
+  ...['sign-in', 'password', 'forgot', 'registration', 'registered', 'consent'].map((page) => `title.${page}`),
   ...['choose-method', 'choose-method.trust-gate', 'choose-method.enrol'].map((page) => `title.${page}`),
+  'title.choose-method.reset',
+  'title.new-password',
+  'title.new-password.activation',
+  'changed.sign-in',
+  'changed.sign-in.unlock',
   ...['continue', 'signed-out', 'sign-out', 'device-code', 'device-confirm', 'device-done'].map(
     (page) => `title.${page}`,
   ),
+  ...['not-me', 'not-me-done', 'done', 'cancelled'].map((page) => `title.${page}`),
+  ...['reset', 'activation', 'change', 'temporary', 'flagged', 'compromised'].map((why) => `new-password.lead.${why}`),
+  ...['reset', 'activation', 'change', 'unlock'].flatMap((what) => [`changed.${what}`, `title.changed.${what}`]),
   ...methods.flatMap((id) => [
     `method.${id}.name`,
     `method.${id}.about`,
     `method.${id}.prove.title`,
     `method.${id}.enrol.title`,
+    `method.${id}.reset.about`,
   ]),
   'method.password.name',
   ...['email', 'other'].flatMap((id) => [`registration.trust-gate.${id}.name`, `registration.trust-gate.${id}.about`]),
   ...templates
     .flatMap(([name]) => /^mail\/([\w-]+)\.html\.hbs$/.exec(name)?.[1] ?? [])
-    .map((name) => `mail.${name}.subject`),
-  ...['enrol', 'prove', 'other'].map((purpose) => `mail.code.purpose.${purpose}`),
+    .flatMap((name) => (name === 'notice' ? [] : [`mail.${name}.subject`])),
+  ...['reset-blocked', 'invite'].flatMap((name) => [`mail.${name}.lead`, `mail.${name}.not-you`]),
+  ...[...happenings, 'other'].flatMap((what) => [`mail.notice.${what}.subject`, `mail.notice.${what}.lead`]),
+  ...[...reasons, 'other'].map((why) => `mail.reset-blocked.why.${why}`),
+  'mail.code.not-you',
+  'mail.code.not-you.reset',
+  'mail.browser',
+  ...['enrol', 'prove', 'reset', 'other'].map((purpose) => `mail.code.purpose.${purpose}`),
 ]
 const used = new Set([
   ...named,

@@ -13,6 +13,7 @@ export interface Assets {
   find(name: string): Asset | undefined
   /** `style.css` → `style.0a1b2c3d4e5f.css`. */
   named(file: string): string
+  has(file: string): boolean
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -48,5 +49,6 @@ export function createAssets(layers: readonly Map<string, ViewFile>[]): Assets {
       if (name === undefined) throw new Error(`no file "public/${file}" among the views`)
       return name
     },
+    has: (file) => names.has(file),
   }
 }

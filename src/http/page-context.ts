@@ -36,7 +36,9 @@ export interface Rendering {
   now: Time
 }
 
-const fields: Partial<Record<ProblemCode, 'username' | 'password' | 'code' | 'acknowledged'>> = {
+const fieldNames = ['username', 'password', 'code', 'acknowledged', 'new_password', 'confirm_password'] as const
+
+const fields: Partial<Record<ProblemCode, (typeof fieldNames)[number]>> = {
   username_missing: 'username',
   wrong_password: 'password',
   password_missing: 'password',
@@ -48,6 +50,16 @@ const fields: Partial<Record<ProblemCode, 'username' | 'password' | 'code' | 'ac
   code_expired: 'code',
   too_many_codes: 'code',
   not_acknowledged: 'acknowledged',
+  new_password_missing: 'new_password',
+  password_mismatch: 'confirm_password',
+  password_too_short: 'new_password',
+  password_too_long: 'new_password',
+  password_common: 'new_password',
+  password_personal: 'new_password',
+  password_banned: 'new_password',
+  password_breached: 'new_password',
+  password_same: 'new_password',
+  wrong_current_password: 'password',
 }
 
 /** A help desk's link, mail address or words. */
@@ -58,16 +70,24 @@ function contact(helpdesk: string | undefined): { text: string; href?: string } 
   return href === undefined ? { text: helpdesk } : { text: helpdesk, href }
 }
 
-const stepsOf = (page: Page | undefined): object | undefined =>
-  page?.name === 'enrol' && page.steps > 1
-    ? {
-        step: page.step,
-        steps: page.steps,
-        marks: Array.from({ length: page.steps }, (_, index) =>
-          index + 1 < page.step ? 'done' : index + 1 === page.step ? 'now' : 'ahead',
-        ),
-      }
-    : undefined
+const marked = (step: number, steps: number, text: string): object => ({
+  text,
+  marks: Array.from({ length: steps }, (_, index) =>
+    index + 1 < step ? 'done' : index + 1 === step ? 'now' : 'ahead',
+  ),
+})
+
+function stepsOf(page: Page | undefined, words: Words): object | undefined {
+  if (page?.name === 'enrol' && page.steps > 1) return marked(page.step, page.steps, words.t('step', { ...page }))
+  const gate = page?.name === 'prove' || page?.name === 'choose-method' ? page.gate : undefined
+  return gate === undefined ? undefined : marked(gate, 2, words.t('step.proof', { step: gate, steps: 2 }))
+}
+
+const scripts = ({ assets }: Rendering, known: Known) => ({
+  script: `${assets}/${known.asset('meter.js')}`,
+  engine: `${assets}/${known.asset('meter-engine.js')}`,
+  dictionary: `${assets}/${known.asset('meter-words.js')}`,
+})
 
 export interface PageContext {
   name: PageName
@@ -80,6 +100,7 @@ export interface Known {
   texts: Texts
   has(template: string): boolean
   asset(file: string): string
+  hasAsset(file: string): boolean
 }
 
 export function pageContext(rendering: Rendering, known: Known): PageContext {
@@ -118,16 +139,16 @@ export function pageContext(rendering: Rendering, known: Known): PageContext {
     cancel: false,
     mailSlow: false,
     ...('page' in shown ? shown : { restart: shown.restart, detail: shown.detail }),
-    ...(page ? details(words, page, now) : {}),
+    ...(page ? details(words, page, now, rendering.service.name) : {}),
     page: page ?? {},
     model: page && 'model' in page ? (page.model ?? {}) : {},
     name: page?.name ?? 'error',
     status: found ? problems[found.problem].status : 200,
     problem,
     alert: page ? problem : undefined,
-    bad: Object.fromEntries(['username', 'password', 'code', 'acknowledged'].map((name) => [name, name === field])),
+    bad: Object.fromEntries(fieldNames.map((name) => [name, name === field])),
     focus,
-    progress: stepsOf(page),
+    progress: stepsOf(page, words),
     heading: title,
     title: words.t('title.service', { title: titled, service: rendering.service.name }),
     language,
@@ -143,5 +164,7 @@ export function pageContext(rendering: Rendering, known: Known): PageContext {
     action: rendering.action,
     style: `${rendering.assets}/${known.asset('style.css')}`,
     icon: `${rendering.assets}/${known.asset('icon.svg')}`,
+    // The one script of ours; the page works without it. It fetches its parts when somebody types.
+    meter: page?.name === 'new-password' && known.hasAsset('meter.js') ? scripts(rendering, known) : undefined,
   }
 }

@@ -16,7 +16,7 @@ export type { Rendering, Stopped } from './page-context.ts'
 export interface Views {
   /** The status is that of the problem shown, 200 else. */
   page(rendering: Rendering): { status: number; html: string }
-  /** Values are shown as they are, but for `list` (lines `method<TAB>hint`), `when` (a time) and `purpose`. */
+  /** Values are shown as they are, but for those that `mail-context.ts` puts into words. */
   mail(template: string, language: string, values: MailValues): { subject: string; text: string; html: string }
   languages: readonly Language[]
   /** A file by its content-hashed name: it may be cached for ever. */
@@ -41,7 +41,8 @@ export async function createViews(options: { overrides?: string } = {}): Promise
   const has = (view: string): boolean => templates.has(view)
   return {
     page: (rendering) => {
-      const context = pageContext(rendering, { texts, has, asset: (file) => assets.named(file) })
+      const { named: asset, has: hasAsset } = assets
+      const context = pageContext(rendering, { texts, has, asset, hasAsset })
       return { status: context.status, html: templates.render(`pages/${context.name}`, context) }
     },
     mail: (template, language, values) => {

@@ -43,6 +43,11 @@ const hostile = (text: string): Page[] => [
   { name: 'registered', credentials: [{ method: text, hint: text, added: true }] },
   { name: 'consent', client: text, scopes: [text], claims: [text], uri: text },
   { name: 'message', message: 'continue', model: { url: text } },
+  { name: 'sign-in', username: text, forgot: true },
+  { name: 'forgot', username: text, unlock: true },
+  { name: 'new-password', why: 'reset', username: text, least: 15 },
+  { name: 'prove', method: 'email', purpose: 'reset', gate: 1, others: true, model: { address: text, minutes: 10 } },
+  { name: 'message', message: 'not-me', model: { what: text, when: 0 } },
   { name: 'message', message: 'device-confirm', model: { form: '<form action="/">', client: text, code: text } },
 ]
 
@@ -87,6 +92,19 @@ describe('a mail', () => {
     const plain = shape(views.mail('code', 'en', { service: 'x', code: 'x', minutes: 10, purpose: 'x' }).html)
     expect(shape(views.mail('code', 'en', values).html)).toEqual(plain)
     const notice = { service: payload, list: payload, when: 0, helpdesk: payload }
+    for (const template of ['notice', 'reset-blocked', 'invite']) {
+      const texts = ['service', 'what', 'why', 'where', 'who', 'item', 'username', 'helpdesk']
+      const all = (word: string) => ({
+        ...Object.fromEntries(texts.map((name) => [name, word])),
+        ...Object.fromEntries(['link', 'notMe'].map((name) => [name, `https://x.example/${word}`])),
+        when: 0,
+        left: 2,
+        days: 3,
+      })
+      expect(shape(views.mail(template, 'en', all(payload)).html)).toEqual(
+        shape(views.mail(template, 'en', all('x')).html),
+      )
+    }
     const plainNotice = shape(views.mail('registered', 'en', { service: 'x', list: 'x', when: 0, helpdesk: 'x' }).html)
     expect(shape(views.mail('registered', 'en', notice).html)).toEqual(plainNotice)
   })

@@ -64,6 +64,11 @@ const deviceConfirm = `<form id="op.deviceConfirmForm" method="post" action="/de
 const secondFactor = { name: 'prove', purpose: 'second-factor', others: true } as const
 const mailed = { address: 'a…@example.org', minutes: 10, resendAt: now + MINUTE }
 
+const reset = { purpose: 'reset' } as const
+const gate = { name: 'prove', gate: 1, others: true } as const
+const resetMethods = [{ method: 'totp', hint: 'Phone' }, { method: 'email' }, { method: 'recovery-codes' }]
+const newPassword = { name: 'new-password', why: 'reset', username: 'alice@example.org', least: 15 } as const
+
 /** Every page, and the states of it that look different. */
 export const pages: Readonly<Record<string, Rendering>> = {
   'sign-in': render(shown({ name: 'sign-in' })),
@@ -74,6 +79,42 @@ export const pages: Readonly<Record<string, Rendering>> = {
       { problem: { problem: 'too_many_passwords', until: now + 2 * MINUTE } },
     ),
   ),
+  'sign-in-forgot': render(shown({ name: 'sign-in', forgot: true })),
+  forgot: render(shown({ name: 'forgot', unlock: true })),
+  'forgot-missing': render(
+    shown({ name: 'forgot', unlock: false, username: '' }, { problem: { problem: 'username_missing' } }),
+  ),
+  'choose-method-reset': render(shown({ ...reset, name: 'choose-method', gate: 1, methods: resetMethods })),
+  'choose-method-reset-second': render(
+    shown({ ...reset, name: 'choose-method', gate: 2, methods: resetMethods.slice(1) }),
+  ),
+  'prove-totp-reset': render(shown({ ...reset, ...gate, method: 'totp', model: { labels: ['Phone'] } })),
+  'prove-email-reset': render(
+    shown({ ...reset, ...gate, gate: 2, method: 'email', model: mailed }, { problem: { problem: 'wrong_code' } }),
+  ),
+  'prove-recovery-codes-reset': render(
+    shown({ ...reset, ...gate, others: false, method: 'recovery-codes', model: { left: 9 } }),
+    { helpdesk: 'extension 4711' },
+  ),
+  'new-password': render(shown(newPassword)),
+  'new-password-short': render(shown(newPassword, { problem: { problem: 'password_too_short' } })),
+  'new-password-mismatch': render(
+    shown({ ...newPassword, why: 'compromised', least: 8 }, { ...alice, problem: { problem: 'password_mismatch' } }),
+  ),
+  'new-password-activation': render(shown({ ...newPassword, why: 'activation' })),
+  ...Object.fromEntries(
+    (['change', 'temporary', 'flagged'] as const).map((why) => [
+      `new-password-${why}`,
+      render(shown({ ...newPassword, why }, alice)),
+    ]),
+  ),
+  ...Object.fromEntries(
+    (['reset', 'activation', 'unlock'] as const).map((what) => [
+      `changed-${what}`,
+      render(shown({ name: 'changed', what, signIn: true }, { cancel: false })),
+    ]),
+  ),
+  'changed-change': render(shown({ name: 'changed', what: 'change', signIn: false }, { ...alice, cancel: false })),
   password: render(shown({ name: 'password', username: 'alice@example.org' })),
   'prove-totp': render(shown({ ...secondFactor, method: 'totp', model: {} }, alice)),
   'prove-totp-clock': render(
@@ -201,6 +242,17 @@ export const pages: Readonly<Record<string, Rendering>> = {
     ),
   ),
   'device-done': render(shown({ name: 'message', message: 'device-done' }, { cancel: false })),
+  'not-me': render(
+    shown({ name: 'message', message: 'not-me', model: { when: now, what: 'password.reset' } }, { cancel: false }),
+  ),
+  'not-me-done': render(shown({ name: 'message', message: 'not-me-done' }, { cancel: false })),
+  done: render(shown({ name: 'message', message: 'done', model: { action: 'change_password' } }, { cancel: false })),
+  cancelled: render(
+    shown({ name: 'message', message: 'cancelled', model: { action: 'change_password' } }, { cancel: false }),
+  ),
+  'error-changes-frozen': render({ error: 'changes_frozen' }),
+  'error-link-over': render({ error: 'link_over' }),
+  'error-needs-access-pass': render({ error: 'needs_access_pass' }),
   'error-over': render({ error: 'interaction_over', restart: 'https://portal.example.org/' }),
   'error-request': render(
     {
@@ -217,11 +269,59 @@ export const problemPages: Readonly<Record<string, Rendering>> = Object.fromEntr
   problemCodes.map((code) => [code, render({ error: code, until: now + 5 * MINUTE })]),
 )
 
+const where = {
+  service: service.name,
+  when: now,
+  where: '203.0.113.7, Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0',
+  helpdesk: 'https://help.example.org/',
+}
+const notMe = 'https://login.example.org/self-service/not-me/4nJx2sWq8rT6vKpL0bYzDg'
+const notices: readonly ({ what: string } & MailValues)[] = [
+  { what: 'password.reset', notMe },
+  { what: 'password.changed', notMe },
+  { what: 'password.activated', notMe },
+  { what: 'account.unlocked', notMe },
+  { what: 'sign-in.locked' },
+  { what: 'registration.item', item: 'totp\tPhone', notMe },
+  { what: 'recovery-code.spent', left: 1, notMe },
+  { what: 'account.frozen', notMe },
+  { what: 'account.updated', notMe },
+  { what: 'credential.disabled', notMe },
+  { what: 'admin.reset', who: 'bob@example.org', where: '' },
+]
+
 export const mails: Readonly<Record<string, { template: string; values: MailValues }>> = {
   code: { template: 'code', values: { service: service.name, code: '04719263', minutes: 10, purpose: 'enrol' } },
   'code-prove': {
     template: 'code',
     values: { service: service.name, code: '04719263', minutes: 10, purpose: 'prove' },
+  },
+  'code-reset': {
+    template: 'code',
+    values: { service: service.name, code: '04719263', minutes: 10, purpose: 'reset' },
+  },
+  ...Object.fromEntries(
+    notices.map((more) => [
+      `notice-${more.what.replaceAll('.', '-')}`,
+      { template: 'notice', values: { ...where, ...more } },
+    ]),
+  ),
+  'reset-blocked': { template: 'reset-blocked', values: { ...where, why: 'not-registered' } },
+  ...Object.fromEntries(
+    ['disabled', 'out-of-scope', 'administrator'].map((why) => [
+      `reset-blocked-${why}`,
+      { template: 'reset-blocked', values: { service: service.name, why } },
+    ]),
+  ),
+  invite: {
+    template: 'invite',
+    values: {
+      service: service.name,
+      username: 'alice@example.org',
+      link: 'https://login.example.org/forgot-password?ui_locales=en&why=activation',
+      days: 30,
+      helpdesk: 'https://help.example.org/',
+    },
   },
   registered: {
     template: 'registered',
