@@ -12,7 +12,17 @@ export interface Policy {
     grace: { until?: Time; skips: number; snoozeDays: number }
   }
   mfa: { required: boolean; methods: readonly string[] }
-  reset: { scope: 'none' | 'selected' | 'all'; groups: readonly string[]; gates: 1 | 2; methods: readonly string[] }
+  reset: {
+    scope: 'none' | 'selected' | 'all'
+    groups: readonly string[]
+    gates: 1 | 2
+    methods: readonly string[]
+    /** Offers "I know my password, I am locked out". */
+    unlock: boolean
+  }
+  /** `breached`: the address of a range service; without one nobody is asked. */
+  password: { banned: readonly string[]; breached?: string }
+  notify: { user: boolean; admins: boolean }
   admins: { groups: readonly string[] }
   helpdesk?: string
   /** Per relying party: which of our prompts it may request; none by default. */
