@@ -12,6 +12,8 @@ import { sqliteStore } from '../src/stores/sqlite/index.ts'
 import { hasMongo, mongo } from './mongo.ts'
 
 export interface Database {
+  /** As it stands in a configuration. */
+  uri: string
   /** A connection of its own, as another process would have. Closed after the tests, unless the test closes it. */
   open(): Promise<Store>
   /** Everything it holds, as text: what a thief of a backup reads. */
@@ -20,7 +22,7 @@ export interface Database {
 
 interface Kind {
   name: string
-  fresh(): Promise<{ connect(): Promise<Store>; dump(): Promise<string>; drop(): Promise<void> }>
+  fresh(): Promise<{ uri: string; connect(): Promise<Store>; dump(): Promise<string>; drop(): Promise<void> }>
 }
 
 const sqlite: Kind = {
@@ -29,6 +31,7 @@ const sqlite: Kind = {
     const folder = await mkdtemp(join(tmpdir(), 'self-service-'))
     const file = join(folder, 'store.db')
     return {
+      uri: `sqlite:${file}`,
       connect: () => sqliteStore(file),
       async dump() {
         const db = new SqliteFile(file, { readonly: true })
@@ -48,6 +51,7 @@ const mongodb: Kind = {
     const server = await mongo()
     const name = `test_${randomBytes(8).toString('hex')}`
     return {
+      uri: server.uri(name),
       connect: () => mongooseStore(server.uri(name)),
       async dump() {
         const connection = await mongoose.createConnection(server.uri(name)).asPromise()
@@ -77,9 +81,10 @@ export function eachStore(title: string, body: (database: () => Promise<Database
         for (const drop of drops) await drop()
       })
       body(async () => {
-        const { connect, dump, drop } = await kind.fresh()
+        const { uri, connect, dump, drop } = await kind.fresh()
         drops.push(drop)
         return {
+          uri,
           dump,
           async open() {
             const store = await connect()

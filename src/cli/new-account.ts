@@ -1,12 +1,14 @@
 // One row of an import, or the answers of `users add`, as an account; or why not, in one sentence without secrets.
+import { activationFrom } from '../admin/registration.ts'
 import { newAccount } from '../domain/accounts.ts'
-import { opaqueId, usernameKey } from '../domain/codes.ts'
+import { opaqueId } from '../domain/codes.ts'
 import type { Chance } from '../domain/ports.ts'
 import type { Vault } from '../domain/seal.ts'
 import type { Account, Credential } from '../domain/types.ts'
 import type { Method } from '../methods/method.ts'
 import { nearest } from '../config/nearest.ts'
 import { importable } from '../passwords/hash.ts'
+import { addressOf, flag, groupsOf, nameOf, Refused, type Row, text, usernameOf } from './fields.ts'
 
 export interface Making {
   methods: readonly Method[]
@@ -17,8 +19,6 @@ export interface Making {
   vaultFor: (accountId: string) => Vault
 }
 
-export type Row = Readonly<Record<string, unknown>>
-
 const plain = ['username', 'email', 'emailVerified', 'name', 'groups', 'passwordHash', 'mustChangePassword', 'disabled']
 
 /** The columns that an import knows. */
@@ -27,42 +27,14 @@ export const columns = (methods: readonly Method[]): string[] => [
   ...methods.filter((method) => 'importRow' in method).map((method) => method.id),
 ]
 
-/** Why a row is refused. */
-class Refused extends Error {}
-
-function text(row: Row, field: string, longest: number): string | undefined {
-  const value = row[field]
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string') throw new Refused(`${field} must be a text`)
-  const trimmed = value.trim()
-  if (!trimmed) return undefined
-  if (trimmed.length > longest) throw new Refused(`${field} has more than ${longest} characters`)
-  if (!trimmed.isWellFormed() || /\p{Cc}/u.test(trimmed)) {
-    throw new Refused(`${field} holds characters that cannot be shown`)
-  }
-  return trimmed
-}
-
-function flag(row: Row, field: string): boolean {
-  const value = row[field] ?? false
-  if (typeof value !== 'boolean') throw new Refused(`${field} must be true or false`)
-  return value
-}
-
-function groupsOf(row: Row): string[] {
-  const value = row['groups'] ?? []
-  if (!Array.isArray(value) || !value.every((group) => typeof group === 'string' && group.trim() !== '')) {
-    throw new Refused('groups must be a list of texts')
-  }
-  return [...new Set(value.map((group: string) => group.trim()))]
-}
-
 function passwordOf(row: Row, { cost, chance }: Making): Pick<Account, 'password'> {
   const hash = text(row, 'passwordHash', 200)
+  const mustChange = flag(row, 'mustChangePassword')
+  if (hash === undefined && mustChange) throw new Refused('mustChangePassword is true but there is no passwordHash')
   if (hash === undefined) return {}
   const wrong = importable(hash, cost)
   if (wrong) throw new Refused(wrong)
-  return { password: { hash, changedAt: chance.now() } }
+  return { password: { hash, changedAt: chance.now(), ...(mustChange && { mustChange: 'temporary' }) } }
 }
 
 function credentialsOf(row: Row, making: Making, id: string): Credential[] {
@@ -88,27 +60,28 @@ function made(row: Row, making: Making): Account {
     const guess = nearest(field, columns(methods))
     throw new Refused(`${JSON.stringify(field.slice(0, 40))} is no field${guess ? `: did you mean ${guess}?` : ''}`)
   }
-  const username = text(row, 'username', 256)
-  if (username === undefined || !usernameKey(username)) throw new Refused('username is missing')
-  const email = text(row, 'email', 254)
-  if (email !== undefined && !/^[^\s@<>,;"]+@[^\s@<>,;"]+$/.test(email)) throw new Refused('email is no mail address')
+  const { shown: username, key } = usernameOf(row)
+  const email = addressOf(row)
   const emailVerified = flag(row, 'emailVerified')
   if (emailVerified && email === undefined) throw new Refused('emailVerified is true but there is no email')
-  if (flag(row, 'mustChangePassword')) throw new Refused('mustChangePassword cannot be true yet: leave it out')
-  const name = text(row, 'name', 256)
+  const name = nameOf(row)
+  const password = passwordOf(row, making)
   const id = opaqueId(chance)
+  const credentials = credentialsOf(row, making, id)
   const at = chance.now()
   return {
     ...newAccount(id, at),
     username,
-    usernameKey: usernameKey(username),
+    usernameKey: key,
     ...(name !== undefined && { name }),
     ...(email !== undefined && { email }),
     emailVerified,
     groups: groupsOf(row),
     disabled: flag(row, 'disabled'),
-    ...passwordOf(row, making),
-    credentials: credentialsOf(row, making, id),
+    ...password,
+    credentials,
+    // Its user sets the first password, by the address on file.
+    ...(!password.password && credentials.length === 0 && { activation: activationFrom(at) }),
     outbox: [
       {
         id: opaqueId(chance),

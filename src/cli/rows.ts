@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import { csvRows } from './rows-csv.ts'
 import { jsonValues } from './rows-json.ts'
-import type { Row } from './new-account.ts'
+import type { Row } from './fields.ts'
 
 /** A row with the line it begins in, or what is wrong with it. */
 export type Found = { line: number } & ({ row: Row } | { wrong: string })

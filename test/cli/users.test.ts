@@ -59,6 +59,7 @@ describe('users import', () => {
         name: 'A',
         groups: ['x', 'x'],
         passwordHash: hash,
+        mustChangePassword: true,
       },
       { username: 'bob', totp: [{ secret, label: 'Phone' }], disabled: true },
       { username: ' ' },
@@ -83,7 +84,7 @@ describe('users import', () => {
       ':6: emailVerified is true but there is no email',
       expect.stringMatching(/^:7: passwordHash has cost 13/),
       ':8: totp: secret is not base32',
-      ':9: mustChangePassword cannot be true yet: leave it out',
+      ':9: mustChangePassword is true but there is no passwordHash',
       ':10: "passwordHsh" is no field: did you mean passwordHash?',
       ':11: groups must be a list of texts',
       ':12: username holds characters that cannot be shown',
@@ -93,7 +94,8 @@ describe('users import', () => {
     const alice = before.find((account) => account.usernameKey === 'alice')
     const bob = before.find((account) => account.usernameKey === 'bob')
     expect(alice).toMatchObject({ username: 'Alice', emailVerified: true, groups: ['x'], disabled: false, epoch: 1 })
-    expect(alice?.password?.hash).toBe(hash)
+    expect(alice?.password).toEqual({ hash, changedAt: alice?.addedAt, mustChange: 'temporary' })
+    expect([alice?.activation, bob?.activation]).toEqual([undefined, undefined])
     expect(bob).toMatchObject({ disabled: true, credentials: [{ method: 'totp', label: 'Phone' }] })
     expect(JSON.stringify(bob)).not.toContain(secret)
     expect(alice?.outbox).toEqual([
@@ -155,6 +157,7 @@ describe('users add, users list', () => {
     const [first] = await accounts()
     expect(first).toMatchObject({ emailVerified: true, groups: ['x', 'y'] })
     expect(first).not.toHaveProperty('password')
+    expect(first?.activation).toEqual({ until: Number(first?.addedAt) + 30 * 86_400_000 })
 
     const page = await cli('users', 'list', '--config', config, '--limit', '1', '--json')
     const listed = JSON.parse(page.out)
