@@ -71,9 +71,9 @@ const firstUnmet = (facts: Facts): Requirement | undefined => requirements(facts
 /** A session flow whose account is gone: only the provider can tell what comes next. */
 const orphaned = (facts: Facts): boolean => facts.visit.journey !== 'login' && !facts.account
 
-/** Names browser (by its interaction), turn and requirement; a form without it is refused (WB-1). */
-const token = (facts: Facts, turn: number, tools: Tools): string =>
-  `${turn}.${tools.digest(`${facts.record.id}:${turn}`, 'step')}`
+/** Names turn, requirement and, in its digest, browser (by its interaction); a form without it is refused (WB-1). */
+const token = (facts: Facts, turn: number, requirement: string, tools: Tools): string =>
+  `${turn}.${requirement}.${tools.digest(`${facts.record.id}:${turn}:${requirement}`, 'step')}`
 
 function shown(facts: Facts, tools: Tools, problem?: Problem): Outcome {
   const requirement = firstUnmet(facts)
@@ -83,7 +83,7 @@ function shown(facts: Facts, tools: Tools, problem?: Problem): Outcome {
     shown: {
       page,
       ...(problem && { problem }),
-      step: token(facts, facts.record.turn, tools),
+      step: token(facts, facts.record.turn, requirement?.name ?? 'finish', tools),
       ...(facts.account && { username: facts.account.username }),
       client: facts.visit.client.name,
       cancel: true,
@@ -99,14 +99,15 @@ export async function show(visit: Visit, policy: Policy, tools: Tools): Promise<
   return shown(facts, tools, notice)
 }
 
-const GENUINE = /^(\d{1,6})\.[\w.-]{20,200}$/
+const GENUINE = /^(\d{1,6})\.([a-z-]{1,40})\.[\w.-]{20,200}$/
 
 /** Takes one form. */
 export async function submit(visit: Visit, form: Form, policy: Policy, tools: Tools): Promise<Outcome> {
   const { facts, version } = await open(visit, policy, tools)
   const step = form['step'] ?? ''
-  const turn = Number(GENUINE.exec(step)?.[1] ?? Number.NaN)
-  if (Number.isNaN(turn) || !same(step, token(facts, turn, tools))) return { over: 'foreign_origin' }
+  const [, turned, asked = ''] = GENUINE.exec(step) ?? []
+  const turn = Number(turned)
+  if (turned === undefined || !same(step, token(facts, turn, asked, tools))) return { over: 'foreign_origin' }
   if (orphaned(facts)) return { anew: true, signOut: false }
   if (form['action'] === 'cancel') return cancel(facts, tools)
   if (form['action'] === 'restart') return restart(facts, version, tools)
@@ -114,6 +115,8 @@ export async function submit(visit: Visit, form: Form, policy: Policy, tools: To
   const requirement = firstUnmet(facts)
   if (!requirement) return finish(facts, tools)
   const before = facts.account && repeated(facts.account, tagOf(facts, form, tools))
+  // The account changed under the page, on another device or in another tab: this form answers what is asked no more.
+  if (!before && asked !== requirement.name) return { again: true }
   const answered = before ?? (await requirement.answer(facts, form, tools))
   if ('over' in answered) return answered
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
