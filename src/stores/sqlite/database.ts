@@ -10,7 +10,7 @@ import { migrate } from './schema.ts'
 import { together } from './together.ts'
 
 export interface SqliteOptions {
-  /** How often a locked file is tried again, with growing pauses of 1 to 50 ms; the default makes about 2.5 s. */
+  /** How often a locked file is tried again, with growing pauses of 1 to 50 ms; never for longer than 2.5 s. */
   tries?: number
   /** False leaves the last moments before a power failure to chance (not those before a crash). For tests. */
   durable?: boolean
@@ -18,6 +18,9 @@ export interface SqliteOptions {
 
 /** How long one try may hold the event loop, in ms. */
 const BUSY_TIMEOUT = 5
+
+/** Locked means an error within about this long, in ms, however slow the machine is (DB-8). */
+const PATIENCE = 2500
 
 // By its code, not its class: the addon keeps the class of whoever loaded it first in the process.
 const codeOf = (error: unknown): string => {
@@ -29,11 +32,12 @@ const codeOf = (error: unknown): string => {
 const locked = (error: unknown): boolean => codeOf(error).startsWith('SQLITE_BUSY')
 
 async function patiently<Result>(tries: number, work: () => Result | Promise<Result>): Promise<Result> {
+  const giveUp = performance.now() + PATIENCE
   for (let tried = 1; ; tried++) {
     try {
       return await work()
     } catch (error) {
-      if (!locked(error) || tried >= tries) throw error
+      if (!locked(error) || tried >= tries || performance.now() > giveUp) throw error
     }
     await pause(Math.min(50, 2 ** Math.min(tried - 1, 6)))
   }

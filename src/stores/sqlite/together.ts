@@ -47,7 +47,8 @@ export function together(
       const results = await patiently(() => share(some))
       for (const [at, { settle }] of some.entries()) settle(results[at] as Promise<unknown>)
     } catch (error) {
-      for (const { settle } of some) settle(Promise.reject(error))
+      // Nor would what came meanwhile fare better: nobody waits for one lock after another (DB-8).
+      for (const { settle } of [...some, ...waiting.splice(0)]) settle(Promise.reject(error))
     }
     if (waiting.length > 0) setImmediate(() => void flush())
     else flushing = false
