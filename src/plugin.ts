@@ -7,6 +7,7 @@ import type { Configuration, Provider } from 'oidc-provider'
 import { type LivePolicy, livePolicy } from './config/live.ts'
 import { type Accounts, accountsOver, changed } from './domain/accounts.ts'
 import { opaqueId, usernameKey } from './domain/codes.ts'
+import { guardedDirectory } from './domain/directory.ts'
 import { type Keys, loadKeys } from './domain/keys.ts'
 import type { Policy } from './domain/policy.ts'
 import type { Chance, Directory, Mailer, Store } from './domain/ports.ts'
@@ -100,7 +101,8 @@ export const smtp = (url: string, from: string): Mailer => createSmtpMailer({ ur
 
 /** @throws when the policy is bad, the keys do not fit the store, or the store is not reachable: nothing runs half. */
 export async function selfService(options: SelfServiceOptions): Promise<SelfService> {
-  const { store, mailer, directory, trustGate, log = quiet, chance = real } = options
+  const { store, mailer, trustGate, log = quiet, chance = real } = options
+  const directory = options.directory && guardedDirectory(options.directory)
   const { passwordCost = 12, proxyHops = 0, session = { absolute: 24 * HOUR, idle: HOUR } } = options
   const issuer = new URL(options.issuer)
   const service = { name: options.service?.name ?? issuer.hostname, issuer: options.issuer }
