@@ -105,7 +105,8 @@ async function bind(
     method: method.id,
     credential: id,
     ...(result.destination !== undefined && { destination: result.destination }),
-    amr: gate ? [] : method.amr,
+    // Codes that were only shown prove nothing (OC-4); an authenticator was tested with a code of its own.
+    amr: gate || !method.standalone ? [] : method.amr,
     turn: facts.record.turn,
     at: facts.now,
   }
