@@ -6,7 +6,7 @@ import type { Middleware } from 'koa'
 import type { Configuration, Provider } from 'oidc-provider'
 import { type LivePolicy, livePolicy } from './config/live.ts'
 import { type Accounts, accountsOver, changed } from './domain/accounts.ts'
-import { opaqueId, usernameKey } from './domain/codes.ts'
+import { opaqueId, referenceNumber, usernameKey } from './domain/codes.ts'
 import { guardedDirectory } from './domain/directory.ts'
 import { type Keys, loadKeys } from './domain/keys.ts'
 import type { Policy } from './domain/policy.ts'
@@ -202,7 +202,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       }),
     mount(provider) {
       if (proxyHops > 0) provider.proxy = true
-      const reference = (): string => opaqueId(chance).slice(0, 8)
+      const reference = (): string => referenceNumber(chance)
       const first = surround({ dress, https, scope, refreshPolicy: policy.refresh, reference, log })
       const router = routes({ provider, tools, dress, issuer, prefix, hops: proxyHops, policy: policy.current })
       provider.use(first)

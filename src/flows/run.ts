@@ -86,7 +86,8 @@ function shown(facts: Facts, tools: Tools, problem?: Problem): Outcome {
       step: token(facts, facts.record.turn, requirement?.name ?? 'finish', tools),
       ...(facts.account && { username: facts.account.username }),
       client: facts.visit.client.name,
-      cancel: true,
+      // What is registered stays so: there is nothing to take back any more.
+      cancel: page.name !== 'registered',
       mailSlow: !tools.mailHealthy(),
     },
   }
