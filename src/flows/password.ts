@@ -26,7 +26,8 @@ async function judge(facts: Facts, tools: Tools, account: Account | undefined, u
   const compare = async () => {
     const verdict = await verify(tools, account, password)
     return {
-      right: verdict.ok,
+      // A disabled account's right password counts as a wrong one: an open budget would tell that it is right (EM-1).
+      right: verdict.ok && account?.disabled !== true,
       result: { ...verdict, counted: [...new Set([...guesses, unknown])].map(({ key }) => key) },
     }
   }

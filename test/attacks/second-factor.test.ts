@@ -297,7 +297,8 @@ eachStore('EN-6: the second factor', (database) => {
       await walk(w, b, username, until)
       const fields = { ...(await form(w, b, username)), action: 'continue' } as Record<string, string>
       const answers = await parallel(30, () => b.clone().submit(fields))
-      expect(answers.filter(({ status }) => status >= 400).map(({ status }) => status)).toEqual([])
+      expect(answers.map(({ status }) => status).filter((status) => status !== 200 && status !== 429)).toEqual([])
+      expect(answers.some(({ status }) => status === 200)).toBe(true)
       const { credentials } = await w.account(username)
       const methods = credentials.map(({ method }) => method)
       expect(methods).toEqual([...new Set(methods)])
@@ -312,7 +313,8 @@ eachStore('EN-6: the second factor', (database) => {
     await walk(w, b, username, 3)
     const fields = { code: totpCode(b.secret, w.clock.now()), action: 'continue' }
     const answers = await parallel(30, () => b.clone().submit(fields))
-    expect(answers.filter(({ status }) => status >= 400).map(({ status }) => status)).toEqual([])
+    expect(answers.map(({ status }) => status).filter((status) => status !== 200 && status !== 429)).toEqual([])
+    expect(answers.some(({ status }) => status === 200)).toBe(true)
     const { credentials } = await w.account(username)
     expect(credentials.filter(({ method }) => method === 'totp')).toHaveLength(1)
   })
