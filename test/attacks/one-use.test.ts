@@ -38,7 +38,7 @@ async function events(w: World, username: string, kind: EventKind, outcome: 'suc
 }
 
 const refused = (answers: readonly Response[]): number[] =>
-  [...new Set(answers.filter((answer) => !leaked(answer)).map(({ status }) => status))].toSorted()
+  answers.filter((answer) => !leaked(answer)).map(({ status }) => status)
 
 const grantOf = (response: Response) => ({
   grant_type: 'authorization_code',
@@ -93,8 +93,8 @@ eachStore('TO-3: what may be used once', (database) => {
     expect(answers.filter(leaked)).toHaveLength(1)
     expect(answers.filter(({ status }) => status >= 500)).toEqual([])
     const set = (await w.account(username)).credentials.find(({ method }) => method === 'recovery-codes')
-    const { codes } = set?.data as { codes: { usedAt?: number }[] }
-    expect(codes.filter(({ usedAt }) => usedAt !== undefined)).toHaveLength(1)
+    const data = set?.data as { codes: { usedAt?: number }[] } | undefined
+    expect(data?.codes.filter(({ usedAt }) => usedAt !== undefined)).toHaveLength(1)
   })
 
   it('TO-3, RC-3: a code counts once in its own flow as well: begun anew, it is used', async () => {
