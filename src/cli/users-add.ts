@@ -5,7 +5,7 @@ import { createMethods } from '../methods/index.ts'
 import { realChance } from '../server/chance.ts'
 import { openStore } from '../stores/open.ts'
 import { actor } from './actor.ts'
-import { type Io, needed } from './commands.ts'
+import { type Io, needed } from './command.ts'
 import { accountOf } from './new-account.ts'
 
 export async function run(args: string[], io: Io): Promise<number> {

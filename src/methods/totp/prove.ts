@@ -16,7 +16,7 @@ const usable = ({ credentials }: Turn): Credential<Authenticator>[] =>
 
 export const prove: Ceremony<Tries | undefined, Proven> = {
   view: () => ({}),
-  limits: () => [{ key: ID, budget: budgets.totp, refused: 'too_many_codes', exhausted: disableAll }],
+  limits: () => [{ key: ID, budget: budgets.authenticatorCode, refused: 'too_many_codes', exhausted: disableAll }],
   async answer(tries, input, turn) {
     if ((input['code'] ?? '').trim() === '') return { problem: 'code_missing' }
     const now = turn.chance.now()
