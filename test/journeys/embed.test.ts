@@ -77,8 +77,10 @@ interface Host {
 
 type Mount = 'plain' | 'koa' | 'express'
 
+type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
+
 /** What an Express application with `app.use('/login/oidc', provider.callback())` behind `express.urlencoded()` does. */
-function expressLike(prefix: string, inner: (req: IncomingMessage, res: ServerResponse) => void) {
+function expressLike(prefix: string, inner: Handler) {
   return async (req: IncomingMessage & { body?: unknown; originalUrl?: string }, res: ServerResponse) => {
     if (!req.url?.startsWith(`${prefix}/`)) return void res.writeHead(404).end('not the provider')
     if (req.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
@@ -166,13 +168,16 @@ async function host(store: Store, mount: Mount, more: Configuration = {}): Promi
     }),
   )
   self.mount(provider)
-  if (mount === 'plain') server.on('request', provider.callback())
-  if (mount === 'express') server.on('request', expressLike(prefix, provider.callback()))
+  const serve = (handler: Handler): void => {
+    server.on('request', (req, res) => void handler(req, res))
+  }
+  if (mount === 'plain') serve(provider.callback())
+  if (mount === 'express') serve(expressLike(prefix, provider.callback()))
   if (mount === 'koa') {
     const app = new Koa()
     app.keys = ['the host signs its cookies itself']
     app.use(koaLike(prefix, provider))
-    server.on('request', app.callback())
+    serve(app.callback())
   }
   return { issuer, people, self, outbox, clock: time, rows, server }
 }
