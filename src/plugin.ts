@@ -128,7 +128,14 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       emitter.emit('*', event)
     },
   })
-  const accounts = accountsOver({ store: store.accounts, directory, usernameKey, chance, committed: drain.soon })
+  const accounts = accountsOver({
+    store: store.accounts,
+    directory,
+    usernameKey,
+    chance,
+    committed: drain.soon,
+    delivered: drain.delivered,
+  })
   const post = createPost({ mails: store.mails, mailer, keys, chance, log })
   const scope = requestScope((id) => accounts.find(id))
   const keyed = (text: string, context: string): string => digest(keys.digest, text, ['flows', context])

@@ -48,10 +48,9 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
   const known = facts.visit.knownBrowser(account)
   const browser = known ?? tools.chance.random(16).toString('base64url')
   const signedIn = event(facts, tools, 'sign-in.completed', { accountId: account.id, detail: { amr } })
-  const settled = settle(facts.record, tools)
-  if (known) await Promise.all([settled, tools.audit.append([signedIn])])
+  facts.visit.beside(settle(facts.record, tools))
+  if (known) facts.visit.beside(tools.audit.append([signedIn]))
   else {
-    await settled
     const written = await tools.accounts.change(account, (fresh) =>
       fresh.epoch === account.epoch
         ? changed({ ...fresh, browsers: [browser, ...fresh.browsers].slice(0, BROWSERS) }, signedIn)

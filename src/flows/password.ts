@@ -74,7 +74,9 @@ async function answer(facts: Facts, form: Form, tools: Tools): Promise<Answer> {
   if (!result.ok || !account || account.disabled) {
     // A disabled account is told apart by nothing, not even with the right password (EM-1).
     const reason = account?.disabled && result.ok ? 'account_disabled' : 'wrong_password'
-    await tools.audit.append([event(facts, tools, 'sign-in.password', { ...about, outcome: 'failure', reason })])
+    facts.visit.beside(
+      tools.audit.append([event(facts, tools, 'sign-in.password', { ...about, outcome: 'failure', reason })]),
+    )
     return { problem: 'wrong_password' }
   }
   const now = result.renew && account.password ? await renewed(facts, tools, account, password) : account

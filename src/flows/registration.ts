@@ -74,7 +74,7 @@ export const informed: Requirement = {
     if (form['action'] === 'skip') return skipped(facts, account, tools)
     const password = evidenceOf(facts.record, 'password')
     if (!password || facts.now - password.at > FRESH) return { restart: 'flow_expired' }
-    await tools.audit.append([event(facts, tools, 'registration.started', { accountId: account.id })])
+    facts.visit.beside(tools.audit.append([event(facts, tools, 'registration.started', { accountId: account.id })]))
     return { met: acknowledge(facts, 'registration'), account }
   },
 }
@@ -140,7 +140,7 @@ export const trustGate: Requirement = {
     if (problem?.problem === 'no_trusted_address') return { over: 'no_trusted_address' }
     if (problem?.problem.startsWith('wrong_code')) {
       const failed = { accountId: account.id, outcome: 'failure' as const, reason: problem.problem }
-      await tools.audit.append([event(facts, tools, 'trust-gate', failed)])
+      facts.visit.beside(tools.audit.append([event(facts, tools, 'trust-gate', failed)]))
     }
     return answered
   },

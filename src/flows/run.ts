@@ -189,7 +189,9 @@ async function cancel(facts: Facts, tools: Tools): Promise<Outcome> {
     ({ kind, method }) => kind === 'acknowledged' && method === 'registration',
   )
   const kind = registering ? 'registration.cancelled' : 'sign-in.cancelled'
-  await tools.audit.append([event(facts, tools, kind, facts.account ? { accountId: facts.account.id } : {})])
+  facts.visit.beside(
+    tools.audit.append([event(facts, tools, kind, facts.account ? { accountId: facts.account.id } : {})]),
+  )
   return { cancelled: true }
 }
 
