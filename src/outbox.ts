@@ -6,6 +6,8 @@ import type { Account, AuditEvent } from './domain/types.ts'
 export interface Drainage {
   /** After a commit: drains in the background. */
   soon(account: Account): void
+  /** Already in the trail: the next write of the account leaves it out, and nobody has to write for that alone. */
+  delivered(event: AuditEvent): boolean
   start(): void
   /** Resolves when nothing is under way. */
   stop(): Promise<void>
@@ -14,6 +16,8 @@ export interface Drainage {
 const SWEEP_EVERY = 30_000
 /** What is younger is being drained by the process that committed it. */
 const SETTLED = 10_000
+/** Ids remembered as delivered; one that is forgotten is delivered again, which the trail does not mind. */
+const REMEMBERED = 10_000
 
 /** Events of writes that raised the epoch. */
 const raising: ReadonlySet<AuditEvent['kind']> = new Set<AuditEvent['kind']>([
@@ -36,20 +40,30 @@ export function drainage(options: {
 }): Drainage {
   const { store, chance, change, tell, heard, log } = options
   const running = new Set<Promise<void>>()
+  const underway = new Set<string>()
+  const done = new Set<string>()
   let timer: NodeJS.Timeout | undefined
 
   /** The trail is idempotent by event id, so doing it twice after a crash does no harm. */
   async function drain(account: Account): Promise<void> {
-    await store.audit.append(account.outbox)
-    for (const event of account.outbox) await tell(account, event)
+    const events = account.outbox.filter(({ id }) => !done.has(id) && !underway.has(id))
+    if (events.length === 0) return
+    for (const { id } of events) underway.add(id)
+    try {
+      await store.audit.append(events)
+      for (const event of events) await tell(account, event)
+      // Only now: an event that leaves the outbox before it is in the trail would be lost by a crash (LG-3).
+      for (const { id } of events) done.add(id)
+    } finally {
+      for (const { id } of events) underway.delete(id)
+    }
     // Everything older than the epoch is dead already; this tidies up.
-    if (account.outbox.some(({ kind }) => raising.has(kind))) await store.rows.removeOlder(account.id, account.epoch)
-    for (const event of account.outbox) heard(event)
-    const done = new Set(account.outbox.map(({ id }) => id))
-    await change(account, (fresh) => {
-      const left = fresh.outbox.filter(({ id }) => !done.has(id))
-      return left.length === fresh.outbox.length ? { problem: 'account_changed' } : changed({ ...fresh, outbox: left })
-    })
+    if (events.some(({ kind }) => raising.has(kind))) await store.rows.removeOlder(account.id, account.epoch)
+    for (const event of events) heard(event)
+    for (const id of done) {
+      if (done.size <= REMEMBERED) break
+      done.delete(id)
+    }
   }
 
   function background(work: Promise<void>): void {
@@ -59,15 +73,25 @@ export function drainage(options: {
     running.add(task)
   }
 
+  /** What a process that died left behind, and outboxes of accounts that nobody wrote since. */
   async function sweep(): Promise<void> {
     const now = chance.now()
-    const left = await store.accounts.withOutbox(100)
-    for (const account of left) if (account.outbox.every(({ at }) => at < now - SETTLED)) await drain(account)
+    for (const account of await store.accounts.withOutbox(100)) {
+      if (account.outbox.some(({ at }) => at >= now - SETTLED)) continue
+      await drain(account)
+      await change(account, (fresh) => {
+        const left = fresh.outbox.filter(({ id }) => !done.has(id))
+        return left.length === fresh.outbox.length
+          ? { problem: 'account_changed' }
+          : changed({ ...fresh, outbox: left })
+      })
+    }
     await store.tidy(now)
   }
 
   return {
     soon: (account) => background(drain(account)),
+    delivered: ({ id }) => done.has(id),
     start() {
       background(sweep())
       timer = setInterval(() => background(sweep()), SWEEP_EVERY).unref()

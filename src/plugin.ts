@@ -6,7 +6,8 @@ import type { Middleware } from 'koa'
 import type { Configuration, Provider } from 'oidc-provider'
 import { type LivePolicy, livePolicy } from './config/live.ts'
 import { type Accounts, accountsOver, changed } from './domain/accounts.ts'
-import { opaqueId, usernameKey } from './domain/codes.ts'
+import { opaqueId, referenceNumber, usernameKey } from './domain/codes.ts'
+import { guardedDirectory } from './domain/directory.ts'
 import { type Keys, loadKeys } from './domain/keys.ts'
 import type { Policy } from './domain/policy.ts'
 import type { Chance, Directory, Mailer, Store } from './domain/ports.ts'
@@ -29,6 +30,7 @@ import { selfClientId } from './oidc/self-client.ts'
 import { drainage } from './outbox.ts'
 import { createGate, hashesAtOnce } from './passwords/gate.ts'
 import { createPasswords } from './passwords/hash.ts'
+import { createCommonList, createScreen } from './passwords/screen.ts'
 import { policySource } from './policy-source.ts'
 import { createSmtpMailer } from './senders/mail.ts'
 import { createPost } from './senders/post.ts'
@@ -102,7 +104,8 @@ export const smtp = (url: string, from: string): Mailer => createSmtpMailer({ ur
 
 /** @throws when the policy is bad, the keys do not fit the store, or the store is not reachable: nothing runs half. */
 export async function selfService(options: SelfServiceOptions): Promise<SelfService> {
-  const { store, mailer, directory, trustGate, log = quiet, chance = real } = options
+  const { store, mailer, trustGate, log = quiet, chance = real } = options
+  const directory = options.directory && guardedDirectory(options.directory)
   const { passwordCost = 12, proxyHops = 0, session = { absolute: 24 * HOUR, idle: HOUR } } = options
   const issuer = new URL(options.issuer)
   const service = { name: options.service?.name ?? issuer.hostname, issuer: options.issuer }
@@ -129,7 +132,14 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       emitter.emit('*', event)
     },
   })
-  const accounts = accountsOver({ store: store.accounts, directory, usernameKey, chance, committed: drain.soon })
+  const accounts = accountsOver({
+    store: store.accounts,
+    directory,
+    usernameKey,
+    chance,
+    committed: drain.soon,
+    delivered: drain.delivered,
+  })
   const post = createPost({ mails: store.mails, mailer, keys, chance, log })
   const scope = requestScope((id) => accounts.find(id))
   const keyed = (text: string, context: string): string => digest(keys.digest, text, ['flows', context])
@@ -147,6 +157,16 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       keys: keys.prehash,
       cost: passwordCost,
       pool: createGate({ atOnce: hashesAtOnce(availableParallelism(), threads) }),
+    }),
+    screen: createScreen({
+      common: createCommonList(),
+      banned: () => policy.current().password.banned,
+      service: () => [service.name, issuer.hostname],
+      breached: {
+        url: () => policy.current().password.breached,
+        failed: (error) =>
+          log.warn({ err: error }, 'the breached-password service did not answer; the shipped list decided'),
+      },
     }),
     vault: (accountId) => vaultFor(keys, accountId),
     digest: keyed,
@@ -222,7 +242,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     },
     mount(provider) {
       if (proxyHops > 0) provider.proxy = true
-      const reference = (): string => opaqueId(chance).slice(0, 8)
+      const reference = (): string => referenceNumber(chance)
       const first = surround({ dress, https, scope, refreshPolicy: policy.refresh, reference, log })
       const router = routes({
         provider,

@@ -1,6 +1,6 @@
 // Who runs the command, for the audit trail.
 import { userInfo } from 'node:os'
-import type { Io } from './commands.ts'
+import type { Io } from './command.ts'
 
 export function actor({ env }: Io): string {
   let name = env['SUDO_USER'] ?? env['USER'] ?? env['USERNAME']

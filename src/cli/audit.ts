@@ -12,7 +12,7 @@ import { realChance } from '../server/chance.ts'
 import { openStore } from '../stores/open.ts'
 import { eventKinds, isEventKind } from './audit-kinds.ts'
 import { every, following, newest } from './audit-read.ts'
-import { type Io, needed, UsageError } from './commands.ts'
+import { type Io, needed, UsageError } from './command.ts'
 import { jsonLine, time, visible } from './visible.ts'
 
 const DAY = 86_400_000

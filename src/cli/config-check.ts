@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load.ts'
 import { createMethods } from '../methods/index.ts'
 import { checkClients } from '../server/clients.ts'
-import { type Io, only } from './commands.ts'
+import { type Io, only } from './command.ts'
 
 export async function run(args: string[], io: Io): Promise<number> {
   const { positionals } = parseArgs({ args, allowPositionals: true, options: {} })

@@ -6,7 +6,7 @@ import { demoAccounts } from '../server/demo-files.ts'
 import { jsonLog } from '../server/log.ts'
 import { outboxPath } from '../server/outbox-page.ts'
 import { untilStopped } from '../server/stop.ts'
-import { type Io, UsageError } from './commands.ts'
+import { type Io, UsageError } from './command.ts'
 
 function portOf(text: string | undefined, option: string): number | undefined {
   if (text === undefined || text === '') return undefined

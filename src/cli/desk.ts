@@ -11,7 +11,7 @@ import type { Method } from '../methods/method.ts'
 import { realChance } from '../server/chance.ts'
 import { openStore } from '../stores/open.ts'
 import { actor } from './actor.ts'
-import type { Io } from './commands.ts'
+import type { Io } from './command.ts'
 import { visible } from './visible.ts'
 
 export interface Desk {
@@ -89,12 +89,10 @@ export async function perform(desk: Desk, account: Account, act: Act): Promise<P
     return { exit: 1 }
   }
   const now = isProblem(written) ? account : written
-  // An earlier run may have died before this.
+  await desk.publish(now)
+  // Also when nothing was changed: an earlier run may have died before this.
   await store.rows.removeOlder(now.id, now.epoch)
-  if (!isProblem(written)) {
-    await desk.publish(written)
-    return { done: written }
-  }
+  if (!isProblem(written)) return { done: written }
   io.out(`${name} ${said.unchanged}: nothing was changed.`)
   return { exit: 0 }
 }

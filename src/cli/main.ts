@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The administrator's command line: finds the command, and turns every failure into one sentence and an exit code.
-import { commands, type Io, overview, type Usage } from './commands.ts'
+import type { Io, Usage } from './command.ts'
+import { commands, overview } from './commands.ts'
 
 const OLDEST = 22
 

@@ -3,7 +3,10 @@ import { parse } from 'csv-parse'
 import { Readable } from 'node:stream'
 import { ConfigError } from '../config/finding.ts'
 import { nearest } from '../config/nearest.ts'
-import type { Found } from './rows.ts'
+import type { Row } from './fields.ts'
+
+/** A row with the line it begins in, or what is wrong with it. */
+export type Found = { line: number } & ({ row: Row } | { wrong: string })
 
 const flags = new Set(['emailVerified', 'mustChangePassword', 'disabled'])
 

@@ -1,11 +1,9 @@
 // Reads rows from a stream of bytes: JSON array, JSON lines or CSV, told apart by the first character.
 import type { Readable } from 'node:stream'
-import { csvRows } from './rows-csv.ts'
+import { csvRows, type Found } from './rows-csv.ts'
 import { jsonValues } from './rows-json.ts'
-import type { Row } from './fields.ts'
 
-/** A row with the line it begins in, or what is wrong with it. */
-export type Found = { line: number } & ({ row: Row } | { wrong: string })
+export type { Found } from './rows-csv.ts'
 
 export async function* rowsOf(stream: Readable, columns: readonly string[]): AsyncGenerator<Found> {
   stream.setEncoding('utf8')

@@ -4,7 +4,7 @@ import type { Act } from '../admin/act.ts'
 import { requireRegistration } from '../admin/registration.ts'
 import { disable, enable, requireChange, revokeSessions, unlock, waitsOf } from '../admin/standing.ts'
 import type { Account } from '../domain/types.ts'
-import { type Command, type Io, needed, only } from './commands.ts'
+import { type Command, type Io, needed, only } from './command.ts'
 import { atDesk, type Desk, named, perform } from './desk.ts'
 import { time, visible } from './visible.ts'
 

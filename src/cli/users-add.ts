@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { realChance } from '../server/chance.ts'
 import { actor } from './actor.ts'
-import { type Io, needed } from './commands.ts'
+import { type Io, needed } from './command.ts'
 import { atDesk } from './desk.ts'
 import { accountOf } from './new-account.ts'
 

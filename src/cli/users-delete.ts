@@ -4,7 +4,7 @@ import { erase, isDeleted } from '../admin/delete.ts'
 import { waitsOf } from '../admin/standing.ts'
 import { Unavailable } from '../domain/problems.ts'
 import type { Account } from '../domain/types.ts'
-import { type Io, needed, only } from './commands.ts'
+import { type Io, needed, only } from './command.ts'
 import { atDesk, type Desk, named, perform } from './desk.ts'
 import { visible } from './visible.ts'
 

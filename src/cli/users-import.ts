@@ -11,7 +11,7 @@ import { createMethods } from '../methods/index.ts'
 import { realChance } from '../server/chance.ts'
 import { openStore } from '../stores/open.ts'
 import { actor } from './actor.ts'
-import { type Io, needed, only } from './commands.ts'
+import { type Io, needed, only } from './command.ts'
 import { accountOf, columns, type Making } from './new-account.ts'
 import { type Found, rowsOf } from './rows.ts'
 

@@ -7,7 +7,7 @@ import type { Mailer } from '../domain/ports.ts'
 import { createViews } from '../http/render.ts'
 import { createPost } from '../senders/post.ts'
 import { realChance } from '../server/chance.ts'
-import { type Io, needed, only } from './commands.ts'
+import { type Io, needed, only } from './command.ts'
 import { atDesk, type Desk, named, perform } from './desk.ts'
 import { visible } from './visible.ts'
 

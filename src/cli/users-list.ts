@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Account } from '../domain/types.ts'
 import { createMethods } from '../methods/index.ts'
 import { openStore } from '../stores/open.ts'
-import { type Io, needed, UsageError } from './commands.ts'
+import { type Io, needed, UsageError } from './command.ts'
 
 const shown = (account: Account) => ({
   id: account.id,

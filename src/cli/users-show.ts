@@ -8,7 +8,7 @@ import { createMethods } from '../methods/index.ts'
 import type { Method } from '../methods/method.ts'
 import { realChance } from '../server/chance.ts'
 import { openStore } from '../stores/open.ts'
-import { type Io, needed, only } from './commands.ts'
+import { type Io, needed, only } from './command.ts'
 import { jsonLine, time, visible } from './visible.ts'
 
 /** Field by field: what a credential or a password gains later is not shown by accident. */

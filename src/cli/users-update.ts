@@ -1,7 +1,7 @@
 // `users update`: name, address, groups and username. Never a password, never anything that was registered.
 import { parseArgs } from 'node:util'
 import { update, type Wishes } from '../admin/update.ts'
-import { type Io, needed, only, UsageError } from './commands.ts'
+import { type Io, needed, only, UsageError } from './command.ts'
 import { atDesk, named, perform } from './desk.ts'
 import { addressOf, groupsOf, nameOf, Refused, usernameOf } from './fields.ts'
 import { visible } from './visible.ts'

@@ -28,8 +28,10 @@ export function accountsOver(options: {
   chance: Chance
   /** Called after each commit that left events in the outbox. */
   committed: (account: Account) => void
+  /** Events that reached the trail: the next write leaves them out. */
+  delivered?: (event: AuditEvent) => boolean
 }): Accounts {
-  const { store, directory, usernameKey, chance, committed } = options
+  const { store, directory, usernameKey, chance, committed, delivered = () => false } = options
   const queue = new Map<string, Promise<unknown>>()
 
   /** The directory's word on who somebody is; ours on security info. The document is made at the first look. */
@@ -77,7 +79,7 @@ export function accountsOver(options: {
       if (!account) return { problem: 'account_changed' }
       const changed = apply(account)
       if (isProblem(changed)) return changed
-      const outbox = [...changed.account.outbox, ...changed.events]
+      const outbox = [...changed.account.outbox.filter((event) => !delivered(event)), ...changed.events]
       if (outbox.length > OUTBOX) throw new Unavailable('busy', 'the outbox of an account is full')
       const next = { ...changed.account, outbox, version: account.version + 1 }
       const kept = directory ? { ...next, usernameKey: `directory:${next.id}` } : next

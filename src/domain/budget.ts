@@ -89,9 +89,9 @@ export const budgets = {
   /** Forgotten after 90 days, so that made-up names do not pile up in the store. */
   passwordUnknownName: { streak: { waits: passwordWaits, limit: 100, forgetAfter: 90 * DAY }, remember: 3 },
   passwordKnownBrowser: { streak: { waits: [], limit: 10 }, remember: 3 },
-  totp: { windows: [{ limit: 20, period: DAY }], streak: { waits: [], limit: 100 } },
+  authenticatorCode: { windows: [{ limit: 20, period: DAY }], streak: { waits: [], limit: 100 } },
   /** With the name alone: it closes a gate for the rest of the day, and disables nothing (anybody may know a name). */
-  totpReset: { windows: [{ limit: 10, period: DAY }] },
+  authenticatorCodeInReset: { windows: [{ limit: 10, period: DAY }] },
   mailedCode: { streak: { waits: [], limit: 5, forgetAfter: DAY } },
   mailedCodes: { windows: [{ limit: 50, period: DAY }] },
   mails: {

@@ -45,6 +45,10 @@ export function recoveryCodeTyped(text: string): string | undefined {
   return /^[0-9A-HJKMNP-TV-Z]{24}$/.test(plain) ? plain : undefined
 }
 
+/** The reference number that page and log share: ten letters that are not misheard when they are read out. */
+export const referenceNumber = (chance: Chance): string =>
+  [...chance.random(10)].map((byte) => CROCKFORD.charAt(byte & 31)).join('')
+
 /** 128 random bits: nobody guesses one, so it needs no keyed digest. */
 export const opaqueId = (chance: Chance): string => chance.random(16).toString('base64url')
 

@@ -63,9 +63,14 @@ const trait = (traits: Traits, id: string): MethodTraits | undefined => traits.f
 const serves = (traits: Traits, id: string, purpose: Purpose): boolean =>
   trait(traits, id)?.serves.includes(purpose) ?? false
 
-/** Has anything that sign-in could ask for. A disabled factor still counts, whatever policy allows now (EN-6). */
-export const factors = (traits: Traits, account: Account): Credential[] =>
-  account.credentials.filter((credential) => serves(traits, credential.method, 'second-factor'))
+/**
+ * Has anything that sign-in could ask for. A disabled factor still counts, whatever policy allows now (EN-6). What cannot
+ * be the only second factor is none without another: ten recovery codes would be ten sign-ins, and then no more.
+ */
+export function factors(traits: Traits, account: Account): Credential[] {
+  const own = account.credentials.filter((credential) => serves(traits, credential.method, 'second-factor'))
+  return own.some((credential) => trait(traits, credential.method)?.standalone) ? own : []
+}
 
 /** The factors that can be used now: allowed by policy and not disabled. */
 export const usableFactors = (traits: Traits, policy: Policy, account: Account): Credential[] =>

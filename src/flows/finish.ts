@@ -50,12 +50,11 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
   const known = facts.visit.knownBrowser(account)
   const browser = known ?? tools.chance.random(16).toString('base64url')
   const signedIn = event(facts, tools, 'sign-in.completed', { accountId: account.id, detail: { amr } })
-  const settled = settle(facts.record, tools)
+  facts.visit.beside(settle(facts.record, tools))
   const { language } = facts.visit
   if (known && account.language === language && thawed(facts, account) === account) {
-    await Promise.all([settled, tools.audit.append([signedIn])])
+    facts.visit.beside(tools.audit.append([signedIn]))
   } else {
-    await settled
     const written = await tools.accounts.change(account, (fresh) => {
       if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
       const warm = thawed(facts, fresh)

@@ -23,6 +23,8 @@ export interface Visit {
   userAgent: string
   /** The browser's id for an account, when its cookie is genuine. */
   knownBrowser(account: Account): string | undefined
+  /** Work that nothing in the flow waits for; it ends before the response, and its failure is the request's. */
+  beside(work: Promise<unknown>): void
 }
 
 /** Everything a requirement may judge by. */

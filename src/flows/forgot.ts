@@ -40,7 +40,7 @@ export const named: Requirement = {
     const account = username.length > LONGEST_NAME ? undefined : await tools.accounts.findByUsername(username)
     const digest = tools.digest(tools.usernameKey(username.slice(0, LONGEST_NAME)), 'named')
     const about = account ? { accountId: account.id } : {}
-    await tools.audit.append([event(facts, tools, 'reset.started', { ...about, detail: { goal } })])
+    facts.visit.beside(tools.audit.append([event(facts, tools, 'reset.started', { ...about, detail: { goal } })]))
     await explain(facts, tools, account, digest)
     return { met: done(facts, 'named'), account, note: { named: digest, goal } }
   },
@@ -68,6 +68,8 @@ async function explain(facts: Facts, tools: Tools, account: Account | undefined,
 }
 
 const gatesPassed = (facts: Facts): Evidence[] => facts.record.evidence.filter(({ kind }) => kind === 'gate')
+
+const number = (facts: Facts): 1 | 2 => (gatesPassed(facts).length === 0 ? 1 : 2)
 
 /** With one gate by policy it must be a method that is no second factor, so that sign-in still asks for another (RS-6). */
 function needed(facts: Facts, subject: Standing): number {
@@ -114,9 +116,10 @@ export const gates: Requirement = {
     const model = method && view(gate, method, facts, tools)
     if (!method || !model) {
       const methods = gate.methods.map(({ id }) => ({ method: id }))
-      return { name: 'choose-method', purpose: 'reset', gate: gatesPassed(facts).length === 0 ? 1 : 2, methods }
+      return { name: 'choose-method', purpose: 'reset', gate: number(facts), methods }
     }
-    return { name: 'prove', method: method.id, purpose: 'reset', others: gate.methods.length > 1, model }
+    const others = gate.methods.length > 1
+    return { name: 'prove', method: method.id, purpose: 'reset', gate: number(facts), others, model }
   },
 
   async answer(facts, form, tools): Promise<Answer> {

@@ -60,7 +60,7 @@ export async function guarded<Result extends object>(
   }
   try {
     const { right, result } = await judge({ inRow })
-    if (right) await giveBack()
+    if (right) facts.visit.beside(giveBack())
     return result
   } catch (error) {
     // Not compared (the hash queue is full): it was no guess. Anything else stays spent: closed, not open.

@@ -27,7 +27,8 @@ async function judge(facts: Facts, tools: Tools, account: Account | undefined, u
   const compare = async () => {
     const verdict = await verify(tools, account, password)
     return {
-      right: verdict.ok,
+      // A disabled account's right password counts as a wrong one: an open budget would tell that it is right (EM-1).
+      right: verdict.ok && account?.disabled !== true,
       result: { ...verdict, counted: [...new Set([...guesses, unknown])].map(({ key }) => key) },
     }
   }
@@ -88,7 +89,9 @@ async function answer(facts: Facts, form: Form, tools: Tools): Promise<Answer> {
   if (!result.ok || !account || account.disabled) {
     // A disabled account is told apart by nothing, not even with the right password (EM-1).
     const reason = account?.disabled && result.ok ? 'account_disabled' : 'wrong_password'
-    await tools.audit.append([event(facts, tools, 'sign-in.password', { ...about, outcome: 'failure', reason })])
+    facts.visit.beside(
+      tools.audit.append([event(facts, tools, 'sign-in.password', { ...about, outcome: 'failure', reason })]),
+    )
     return { problem: 'wrong_password' }
   }
   const now = await looked(facts, tools, account, { password, renew: result.renew })

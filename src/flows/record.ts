@@ -57,16 +57,23 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
 export const save = (record: FlowRecord, version: number, tools: Tools): Promise<boolean> =>
   tools.flows.save({ ...record, version: version + 1 }, version)
 
-/** Names browser (by its interaction) and turn; a form without it is refused (WB-1). */
-export const tokenOf = (facts: Facts, turn: number, tools: Tools): string =>
-  `${turn}.${tools.digest(`${facts.record.id}:${turn}`, 'step')}`
+/** What a form was made for. */
+export interface Asked {
+  turn: number
+  requirement: string
+}
 
-const GENUINE = /^(\d{1,6})\.[\w.-]{20,200}$/
+/** Names turn, requirement and, in its digest, browser (by its interaction); a form without it is refused (WB-1). */
+export const tokenOf = ({ record }: Facts, { turn, requirement }: Asked, tools: Tools): string =>
+  `${turn}.${requirement}.${tools.digest(`${record.id}:${turn}:${requirement}`, 'step')}`
 
-/** The turn that the form's token names; undefined when it was not made by us for this flow. */
-export function turnOf(facts: Facts, step: string | undefined, tools: Tools): number | undefined {
-  const turn = Number(GENUINE.exec(step ?? '')?.[1] ?? Number.NaN)
-  if (Number.isNaN(turn)) return undefined
-  const [given, expected] = [Buffer.from(step ?? ''), Buffer.from(tokenOf(facts, turn, tools))]
-  return given.length === expected.length && timingSafeEqual(given, expected) ? turn : undefined
+const GENUINE = /^(\d{1,6})\.([a-z-]{1,40})\.[\w.-]{20,200}$/
+
+/** Undefined when the token was not made by us for this flow. */
+export function askedBy(facts: Facts, step: string | undefined, tools: Tools): Asked | undefined {
+  const [, turned, requirement] = GENUINE.exec(step ?? '') ?? []
+  if (step === undefined || turned === undefined || requirement === undefined) return undefined
+  const asked = { turn: Number(turned), requirement }
+  const [given, expected] = [Buffer.from(step), Buffer.from(tokenOf(facts, asked, tools))]
+  return given.length === expected.length && timingSafeEqual(given, expected) ? asked : undefined
 }

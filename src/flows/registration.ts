@@ -1,21 +1,18 @@
 // Combined registration: why, the trust gate, one step per missing thing, the finished page. Only what is missing is asked.
 import { changed } from '../domain/accounts.ts'
-import { factors, graceLeft, isRegistered, missing, skip, verdictAtSignIn } from '../domain/policy.ts'
+import { factors, graceLeft, missing, skip, verdictAtSignIn } from '../domain/policy.ts'
 import { isProblem } from '../domain/problems.ts'
-import type { Account, Credential, Evidence, Form } from '../domain/types.ts'
+import type { Account, Evidence, Form } from '../domain/types.ts'
 import type { Enrolled, Method, Proven } from '../methods/method.ts'
+import { bind } from './bind.ts'
 import { type Act, answer, begin, current, view } from './ceremony.ts'
 import type { Answer, Begun, Facts, Requirement, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
-import { frozen, thawed } from './freeze.ts'
 import type { Page } from './pages.ts'
-import { choices, proofEvidence, repeated, spendProof, tagOf } from './second-factor.ts'
+import { choices, proofEvidence, spendProof, tagOf } from './second-factor.ts'
 
 /** The password proof must be younger than this when the wizard opens (NIST SP 800-63B-4 4.1.2.1, ASVS 7.5.1). */
 const FRESH = 5 * 60_000
-
-/** A notice is worth sending for a day. */
-const NOTICE_LIFE = 24 * 60 * 60_000
 
 const acknowledged = (facts: Facts, what: string): boolean =>
   facts.record.evidence.some((evidence) => evidence.kind === 'acknowledged' && evidence.method === what)
@@ -83,7 +80,7 @@ export const informed: Requirement = {
     if (form['action'] === 'skip') return skipped(facts, account, tools)
     const password = evidenceOf(facts.record, 'password')
     if (!password || facts.now - password.at > FRESH) return { restart: 'flow_expired' }
-    await tools.audit.append([event(facts, tools, 'registration.started', { accountId: account.id })])
+    facts.visit.beside(tools.audit.append([event(facts, tools, 'registration.started', { accountId: account.id })]))
     return { met: acknowledge(facts, 'registration'), account }
   },
 }
@@ -96,62 +93,6 @@ async function skipped(facts: Facts, account: Account, tools: Tools): Promise<An
   })
   if (isProblem(written)) return written
   return { met: { ...acknowledge(facts, 'registration'), kind: 'skipped' }, account: written }
-}
-
-/** Writes the new credential, if the account still is what it was judged to be. */
-async function bind(
-  facts: Facts,
-  tools: Tools,
-  { method, result, tag, gate }: { method: Method; result: Enrolled; tag: string; gate: boolean },
-): Promise<Answer> {
-  const account = facts.account as Account
-  const id = result.credential.id ?? tools.chance.random(16).toString('base64url')
-  const credential: Credential = { ...result.credential, id, addedAt: facts.now }
-  const evidence: Evidence = {
-    kind: gate ? 'trust-gate' : 'enrolment',
-    method: method.id,
-    credential: id,
-    ...(result.destination !== undefined && { destination: result.destination }),
-    amr: gate ? [] : method.amr,
-    turn: facts.record.turn,
-    at: facts.now,
-  }
-  let again: Account | undefined
-  if (frozen(facts, account)) return { over: 'changes_frozen' }
-  const written = await tools.accounts.change(account, (fresh) => {
-    if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
-    if (fresh.spent?.tag === tag) again = fresh
-    if (again) return { problem: 'account_changed' }
-    // Somebody bound a factor meanwhile: this flow never proved it (EN-1, EN-9).
-    if (factors(facts.methods, fresh).length > factors(facts.methods, account).length)
-      return { problem: 'account_changed' }
-    const own = fresh.credentials.filter((one) => one.method === method.id)
-    if (own.length >= method.atMost) return { problem: 'too_many_credentials' }
-    const spent = { tag, at: facts.now, evidence }
-    const next = { ...thawed(facts, fresh), credentials: [...fresh.credentials, credential], spent }
-    const about = { accountId: fresh.id, detail: { method: method.id, credential: id, label: credential.label } }
-    const events = [event(facts, tools, gate ? 'trust-gate' : 'registration.item', about)]
-    if (gate) events.push(event(facts, tools, 'registration.item', about))
-    if (isRegistered(facts.methods, facts.policy, next)) {
-      events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id }))
-    }
-    return changed(next, ...events)
-  })
-  if (isProblem(written)) return (again && repeated(again, tag)) ?? written
-  if (isRegistered(facts.methods, facts.policy, written)) await tell(facts, tools, written)
-  return { met: evidence, account: written }
-}
-
-/** The owner hears of it at the address on file, whoever it was (EN-10). */
-async function tell(facts: Facts, tools: Tools, account: Account): Promise<void> {
-  if (account.email === undefined || !account.emailVerified) return
-  const added = new Set(facts.record.evidence.map(({ credential }) => credential))
-  const fresh = account.credentials.filter(({ id, addedAt }) => added.has(id) || addedAt === facts.now)
-  const line = (one: Credential): string =>
-    `${one.method}\t${facts.methods.find(({ id }) => id === one.method)?.describe(one) ?? ''}`
-  const values = { list: fresh.map(line).join('\n'), when: facts.now }
-  const letter = { to: account.email, template: 'registered', values, expiresAt: facts.now + NOTICE_LIFE }
-  await tools.post(letter, facts.visit.language, tools.chance.random(9).toString('base64url'))
 }
 
 const proves = (result: Enrolled | Proven): result is Proven => 'change' in result
@@ -211,7 +152,7 @@ export const trustGate: Requirement = {
     if (problem?.problem === 'no_trusted_address') return { over: 'no_trusted_address' }
     if (problem?.problem.startsWith('wrong_code')) {
       const failed = { accountId: account.id, outcome: 'failure' as const, reason: problem.problem }
-      await tools.audit.append([event(facts, tools, 'trust-gate', failed)])
+      facts.visit.beside(tools.audit.append([event(facts, tools, 'trust-gate', failed)]))
     }
     return answered
   },

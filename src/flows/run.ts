@@ -6,7 +6,7 @@ import { complete, type SignedIn } from './finish.ts'
 import { event, type Facts, type Journey, type Requirement, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
 import type { Page, Shown } from './pages.ts'
-import { fresh, open, RESET, save, tokenOf, turnOf } from './record.ts'
+import { askedBy, fresh, open, RESET, save, tokenOf } from './record.ts'
 import { mayReset } from './reset-subject.ts'
 import { repeated, tagOf } from './second-factor.ts'
 
@@ -41,10 +41,11 @@ function shown(facts: Facts, tools: Tools, problem?: Problem): Outcome {
     shown: {
       page,
       ...(problem && { problem }),
-      step: tokenOf(facts, facts.record.turn, tools),
+      step: tokenOf(facts, { turn: facts.record.turn, requirement: requirement?.name ?? 'finish' }, tools),
       ...(username !== undefined && { username }),
       client: facts.visit.client.name,
-      cancel: true,
+      // What is registered stays so: there is nothing to take back any more.
+      cancel: page.name !== 'registered' && page.name !== 'changed',
       mailSlow: !tools.mailHealthy(),
     },
   }
@@ -60,17 +61,19 @@ export async function show(visit: Visit, policy: Policy, tools: Tools): Promise<
 /** Takes one form. */
 export async function submit(visit: Visit, form: Form, policy: Policy, tools: Tools): Promise<Outcome> {
   const { facts, version } = await open(visit, policy, tools)
-  const turn = turnOf(facts, form['step'], tools)
-  if (turn === undefined) return { over: 'foreign_origin' }
+  const asked = askedBy(facts, form['step'], tools)
+  if (asked === undefined) return { over: 'foreign_origin' }
   if (orphaned(facts)) return { anew: true, signOut: false }
   if (form['action'] === 'cancel') return cancel(facts, version, tools)
   if (form['action'] === 'restart') return restart(facts, version, tools)
-  if (turn !== facts.record.turn) return { again: true }
+  if (asked.turn !== facts.record.turn) return { again: true }
   if (form['action'] === 'forgot' && visit.journey === 'login' && mayReset(policy, tools))
     return forgot(facts, version, tools)
   const requirement = firstUnmet(facts)
   if (!requirement) return finish(facts, tools)
   const before = facts.account && repeated(facts.account, tagOf(facts, form, tools))
+  // The account changed under the page, on another device or in another tab: this form answers what is asked no more.
+  if (!before && asked.requirement !== requirement.name) return { again: true }
   const answered = before ?? (await requirement.answer(facts, form, tools))
   if ('over' in answered) return answered
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
@@ -152,7 +155,9 @@ async function cancel(facts: Facts, version: number, tools: Tools): Promise<Outc
     ({ kind, method }) => kind === 'acknowledged' && method === 'registration',
   )
   const kind = registering ? 'registration.cancelled' : 'sign-in.cancelled'
-  await tools.audit.append([event(facts, tools, kind, facts.account ? { accountId: facts.account.id } : {})])
+  facts.visit.beside(
+    tools.audit.append([event(facts, tools, kind, facts.account ? { accountId: facts.account.id } : {})]),
+  )
   return { cancelled: true }
 }
 

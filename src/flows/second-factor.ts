@@ -57,6 +57,7 @@ export async function spendProof(
   const written = await tools.accounts.change(account, (fresh) => {
     if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
     if (fresh.spent?.tag === tag) again = fresh
+    if (again) return { problem: 'account_changed' }
     const next = result.change(fresh)
     if (isProblem(next)) return next
     const proven = event(facts, tools, provenKinds[kind], {

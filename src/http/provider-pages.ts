@@ -1,8 +1,9 @@
 // The pages that the provider itself has to show: errors, signing out, device codes; in our dress.
 import type { Context } from 'koa'
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
 import { Unavailable } from '../domain/problems.ts'
 import type { ProviderPages } from '../oidc/configure.ts'
+import { sessionLost } from '../oidc/interaction.ts'
 import { type Dress, showPage, showProblem } from './respond.ts'
 
 const koa = (ctx: KoaContextWithOIDC): Context => ctx
@@ -27,7 +28,7 @@ export function providerPages(dress: Dress): ProviderPages {
   return {
     renderError(ctx, out, error) {
       if (error instanceof Unavailable) return showProblem(koa(ctx), dress, error.code)
-      if (error instanceof errors.SessionNotFound) return showProblem(koa(ctx), dress, 'interaction_over')
+      if (sessionLost(error)) return showProblem(koa(ctx), dress, 'interaction_over')
       const status = ctx.status
       if (status === 404) return showProblem(koa(ctx), dress, 'not_found')
       if (out.error === 'server_error') return showProblem(koa(ctx), dress, 'internal')

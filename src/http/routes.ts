@@ -107,12 +107,15 @@ async function found(ctx: Context, { provider, dress }: Routing, cid: string): P
 /** A double click, or a reload after the last step: the answer is there and waits to be picked up. */
 const answered = ({ result }: Interaction): boolean => result !== undefined && Object.keys(result).length > 0
 
-async function visitOf(ctx: Context, routing: Routing, interaction: Interaction): Promise<Visit> {
+type OpenVisit = Visit & { settled(): Promise<unknown> }
+
+async function visitOf(ctx: Context, routing: Routing, interaction: Interaction): Promise<OpenVisit> {
   const { provider, dress, hops } = routing
   const { params, prompt, session } = interaction
   const clientId = typeof params['client_id'] === 'string' ? params['client_id'] : ''
   const client = await provider.Client.find(clientId)
   const hint = params['login_hint']
+  const beside: Promise<unknown>[] = []
   const since = session && prompt.name !== 'login' ? await loginAt(provider, interaction) : undefined
   return {
     interaction: interaction.cid,
@@ -124,6 +127,12 @@ async function visitOf(ctx: Context, routing: Routing, interaction: Interaction)
     address: sourceAddress(ctx.req, hops),
     userAgent: ctx.get('user-agent'),
     knownBrowser: (account) => dress.jar.knownBrowser(ctx, account),
+    beside(work) {
+      // Whoever waits for it below hears of its failure; until then it is nobody's.
+      work.catch(() => undefined)
+      beside.push(work)
+    },
+    settled: () => Promise.all(beside),
   }
 }
 
@@ -166,9 +175,10 @@ async function reply(
   ctx: Context,
   routing: Routing,
   interaction: Interaction,
-  visit: Visit,
+  visit: OpenVisit,
   outcome: Outcome,
 ): Promise<void> {
+  await visit.settled()
   const { provider, dress, tools } = routing
   if ('shown' in outcome) return showPage(ctx, dress, outcome.shown, around(interaction))
   if ('over' in outcome) return showProblem(ctx, dress, outcome.over, around(interaction))

@@ -4,6 +4,9 @@ import type { Context } from 'koa'
 import type { ProblemCode } from '../domain/problems.ts'
 import type { SignedIn } from '../flows/finish.ts'
 
+/** The session or interaction of this request is gone, or was never this browser's. */
+export const sessionLost = (error: unknown): boolean => error instanceof errors.SessionNotFound
+
 export type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
 
 /** The interaction, or why there is none for this browser and this address. */
@@ -18,7 +21,7 @@ export async function read(provider: Provider, ctx: Context, cid: string): Promi
     const interaction = await provider.interactionDetails(ctx.req, ctx.res)
     return interaction.cid === cid ? { interaction } : { problem: 'other_browser' }
   } catch (error) {
-    if (!(error instanceof errors.SessionNotFound)) throw error
+    if (!sessionLost(error)) throw error
     const uid = ctx.cookies.get(provider.cookieName('interaction'), { signed: true })
     if (!uid) return { problem: 'other_browser' }
     const interaction = await provider.Interaction.find(uid)

@@ -1,5 +1,5 @@
 // Listens on an address, and stops listening without cutting off what is under way.
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 
 /** Why the program does not start, in one sentence. */
 export class CannotStart extends Error {
@@ -27,6 +27,11 @@ export async function listen(
   { host, port, option = 'listen.port' }: { host: string; port: number; option?: string },
 ): Promise<Listening> {
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 20_000 }, handler)
+  const running = new Set<ServerResponse>()
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    running.add(response)
+    response.once('close', () => running.delete(response))
+  })
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
   server.listen(port, host, resolve)
@@ -44,7 +49,10 @@ export async function listen(
       const closed = Promise.withResolvers<void>()
       server.close(() => closed.resolve())
       // Answers that go out from now on end their connection, so that no browser sends another request on it.
-      server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'))
+      const last = (response: ServerResponse): unknown =>
+        response.headersSent || response.setHeader('Connection', 'close')
+      for (const response of running) last(response)
+      server.prependListener('request', (_request, response) => last(response))
       server.closeIdleConnections()
       const sweep = setInterval(() => server.closeIdleConnections(), 50)
       const late = setTimeout(() => server.closeAllConnections(), patience)

@@ -1,14 +1,8 @@
 // Gives every request its reference number and logs it in one line: no query, no body, no cookie, no id.
-import { randomInt } from 'node:crypto'
 import type { Middleware } from 'koa'
+import { referenceNumber } from '../domain/codes.ts'
+import { realChance } from './chance.ts'
 import type { Log } from './log.ts'
-
-/** Crockford's letters: a number that is read out over the telephone must not be misheard. */
-const LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-const LENGTH = 10
-
-export const newReference = (): string =>
-  Array.from({ length: LENGTH }, () => LETTERS.charAt(randomInt(LETTERS.length))).join('')
 
 /** Only plain words of an address are kept: whatever could be an id or a code becomes `:id`. */
 export const maskedPath = (path: string): string =>
@@ -21,7 +15,7 @@ export const maskedPath = (path: string): string =>
 export const requestLog =
   (log: Log): Middleware =>
   async (ctx, next) => {
-    const reference = newReference()
+    const reference = referenceNumber(realChance)
     ctx.state['reference'] = reference
     const began = performance.now()
     const line = () => ({

@@ -153,7 +153,7 @@ eachStore('EN-3: around registration', (database) => {
         enableHttpPostMethods: true,
         // What the provider demands for requests by POST from other sites.
         cookies: { long: { sameSite: 'none' } },
-      } as Configuration,
+      },
     })
     const { b } = await oldSession(w)
     const query = Object.fromEntries(new URL(w.authorize()).searchParams)
@@ -195,7 +195,7 @@ eachStore('EN-3: around registration', (database) => {
           grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
           device_code: String(device['device_code']),
         })
-      await browser.open(`${w.issuer}/device?user_code=${device['user_code']}`)
+      await browser.open(`${w.issuer}/device?user_code=${String(device['user_code'])}`)
       await browser.open(
         await browser.request(`${w.issuer}/device`, {
           form: { ...deviceForm(browser), user_code: String(device['user_code']), confirm: 'yes' },

@@ -1,5 +1,5 @@
 // A block of tests with a real browser. Without one it is skipped loudly, and fails in CI.
-import { afterAll, beforeAll, describe, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, it, jest } from '@jest/globals'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { findChrome, launch } from './browser.ts'
 
@@ -16,6 +16,8 @@ export function describeInChrome(name: string, body: (chrome: () => Browser) => 
     })
     return
   }
+  // A busy machine draws pages slowly; these tests wait for pages, never for time.
+  jest.setTimeout(120_000)
   describe(name, () => {
     let browser: Browser | undefined
     beforeAll(async () => {

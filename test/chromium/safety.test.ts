@@ -98,8 +98,8 @@ describeInChrome('what the browser enforces', (chrome) => {
     for (const framed of [here.start(), `${here.world.issuer}/interaction/none`, `${here.world.issuer}/nowhere`]) {
       await page.goto(`${here.party}/frame?of=${encodeURIComponent(framed)}`)
       await expectSaid(seen, 'frame-ancestors')
-      const frame = page.frame('framed')
-      expect(await frame?.locator('main').count()).toBe(0)
+      expect(await page.locator('iframe').count()).toBe(1)
+      expect(await page.frameLocator('iframe').locator('main').count()).toBe(0)
       seen.said.length = 0
     }
   })

@@ -238,8 +238,8 @@ describe('real credentials as gates', () => {
   })
 
   it('TH-3: ten wrong authenticator codes in any day, nothing in a row, nothing disabled', () => {
-    expect(budgets.totpReset).toEqual({ windows: [{ limit: 10, period: 86_400_000 }] })
+    expect(budgets.authenticatorCodeInReset).toEqual({ windows: [{ limit: 10, period: 86_400_000 }] })
     const [limit] = totp.prove.limits?.(undefined, gate(bench(), totp)) ?? []
-    expect(limit).toEqual({ key: 'reset-totp', budget: budgets.totpReset, refused: 'too_many_codes' })
+    expect(limit).toEqual({ key: 'reset-totp', budget: budgets.authenticatorCodeInReset, refused: 'too_many_codes' })
   })
 })

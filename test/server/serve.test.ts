@@ -13,7 +13,9 @@ import { createMethods } from '../../src/methods/index.ts'
 import { listen } from '../../src/server/listen.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { outboxPage } from '../../src/server/outbox-page.ts'
-import { maskedPath, newReference } from '../../src/server/request-log.ts'
+import { referenceNumber } from '../../src/domain/codes.ts'
+import { realChance } from '../../src/server/chance.ts'
+import { maskedPath } from '../../src/server/request-log.ts'
 import { type Server, startServer } from '../../src/server/serve.ts'
 
 let folder: string
@@ -243,8 +245,8 @@ describe('the log', () => {
   })
 
   it('a reference number can be read out', () => {
-    expect(newReference()).toMatch(/^[0-9A-HJKMNP-TV-Z]{10}$/)
-    expect(new Set(Array.from({ length: 1000 }, newReference)).size).toBe(1000)
+    expect(referenceNumber(realChance)).toMatch(/^[0-9A-HJKMNP-TV-Z]{10}$/)
+    expect(new Set(Array.from({ length: 1000 }, () => referenceNumber(realChance))).size).toBe(1000)
   })
 })
 

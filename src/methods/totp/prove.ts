@@ -27,8 +27,8 @@ export const prove: Ceremony<Tries | undefined, Proven> = {
   limits: (_tries, { purpose }) => [
     purpose === 'recovery'
       ? // A budget of its own: sign-in never depends on what strangers tried in a reset.
-        { key: `reset-${ID}`, budget: budgets.totpReset, refused: 'too_many_codes' }
-      : { key: ID, budget: budgets.totp, refused: 'too_many_codes', exhausted: disableAll },
+        { key: `reset-${ID}`, budget: budgets.authenticatorCodeInReset, refused: 'too_many_codes' }
+      : { key: ID, budget: budgets.authenticatorCode, refused: 'too_many_codes', exhausted: disableAll },
   ],
   async answer(tries, input, turn) {
     if ((input['code'] ?? '').trim() === '') return { problem: 'code_missing' }

@@ -19,24 +19,24 @@ export type { SqliteOptions } from './database.ts'
  */
 export async function sqliteStore(file: string, options: SqliteOptions = {}): Promise<Store> {
   const db = await openDatabase(file, options)
-  const run = runner(db, options.tries)
+  const run = runner(db, options)
   const alive = db.prepare('SELECT count(*) FROM sqlite_schema')
   return {
-    accounts: shield(run, accounts(db)),
-    flows: shield(run, flows(db)),
-    budgets: shield(run, budgets(db)),
-    claims: shield(run, claims(db)),
-    audit: shield(run, audit(db)),
-    mails: shield(run, mails(db)),
-    rows: shield(run, rows(db)),
+    accounts: shield(run('accounts'), accounts(db)),
+    flows: shield(run('flows'), flows(db)),
+    budgets: shield(run('budgets'), budgets(db)),
+    claims: shield(run('claims'), claims(db)),
+    audit: shield(run('audit'), audit(db)),
+    mails: shield(run('mails'), mails(db)),
+    rows: shield(run('rows'), rows(db)),
     ping: () =>
-      run(async () => {
+      run('')(async () => {
         alive.get()
       }, 'ping'),
-    tidy: tidy(db, run),
+    tidy: tidy(db, run('')),
     close: async () => {
       // What was asked for before is written, or was refused.
-      if (db.open) await run(async () => undefined).catch(() => undefined)
+      if (db.open) await run('')(async () => undefined).catch(() => undefined)
       db.close()
     },
   }
