@@ -5,6 +5,7 @@ import { actor } from './actor.ts'
 import { type Io, needed } from './command.ts'
 import { atDesk } from './desk.ts'
 import { accountOf } from './new-account.ts'
+import { visible } from './visible.ts'
 
 export async function run(args: string[], io: Io): Promise<number> {
   const { values } = parseArgs({
@@ -40,11 +41,11 @@ export async function run(args: string[], io: Io): Promise<number> {
       return 1
     }
     if (!(await store.accounts.insert(account))) {
-      io.err(`Not added: there is already an account ${JSON.stringify(account.username)}.`)
+      io.err(`Not added: there is already an account "${visible(account.username)}".`)
       return 1
     }
     await publish(account)
-    io.out(`Added ${account.username} (${account.id}).`)
+    io.out(`Added ${visible(account.username)} (${account.id}).`)
     return 0
   })
 }

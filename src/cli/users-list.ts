@@ -5,6 +5,7 @@ import type { Account } from '../domain/types.ts'
 import { createMethods } from '../methods/index.ts'
 import { openStore } from '../stores/open.ts'
 import { type Io, needed, UsageError } from './command.ts'
+import { jsonLine, visible } from './visible.ts'
 
 const shown = (account: Account) => ({
   id: account.id,
@@ -26,7 +27,9 @@ const row = (account: Account): string =>
     account.groups.join(';') || '-',
     shown(account).methods.join(';') || '-',
     account.disabled ? 'disabled' : 'enabled',
-  ].join('\t')
+  ]
+    .map(visible)
+    .join('\t')
 
 export async function run(args: string[], io: Io): Promise<number> {
   const { values } = parseArgs({
@@ -49,7 +52,7 @@ export async function run(args: string[], io: Io): Promise<number> {
     const accounts = await store.accounts.page(values.after, limit + 1)
     const page = accounts.slice(0, limit)
     if (!values.json) io.out(['id', 'username', 'email', 'groups', 'methods', 'state'].join('\t'))
-    for (const account of page) io.out(values.json ? JSON.stringify(shown(account)) : row(account))
+    for (const account of page) io.out(values.json ? jsonLine(shown(account)) : row(account))
     if (accounts.length > limit) io.err(`There are more: --after ${page.at(-1)?.id}`)
   } finally {
     await store.close()

@@ -6,7 +6,7 @@ import { passwordAgain, signedIn } from './password.ts'
 import { enrolled, finished, informed, trustGate } from './registration.ts'
 import { recentFactor, secondFactor } from './second-factor.ts'
 
-const registration = [informed, trustGate, forcedPassword, enrolled, finished]
+const registration = [informed, trustGate, enrolled, finished]
 
 export const journeys: readonly Journey[] = [
   {
@@ -15,14 +15,20 @@ export const journeys: readonly Journey[] = [
     ofSession: false,
     requirements: [named, gates, unlocked, newPassword, told],
   },
-  { prompt: 'login', signsIn: true, ofSession: false, requirements: [signedIn, secondFactor, ...registration] },
+  {
+    prompt: 'login',
+    signsIn: true,
+    ofSession: false,
+    requirements: [signedIn, secondFactor, informed, trustGate, forcedPassword, enrolled, finished],
+  },
   // A session that was made without the factor its account has by now: another browser's, or a host's own sign-in.
   { prompt: 'second_factor', signsIn: true, ofSession: true, requirements: [secondFactor] },
+  // Ends with the change itself: the session that asked for it is of an older epoch from then on.
   {
     prompt: 'change_password',
     signsIn: true,
     ofSession: true,
-    requirements: [passwordAgain, recentFactor, trustGate, changedPassword, told],
+    requirements: [passwordAgain, recentFactor, trustGate, changedPassword],
   },
   {
     prompt: 'security_info_registration',

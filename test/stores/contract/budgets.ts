@@ -83,12 +83,12 @@ async function take(store: Store, key: string, budget: Budget, at: number, count
 export function budgets(at: Pair): void {
   it('TO-4: 20 wrong codes in any 24 hours, wherever the window begins', async () => {
     const key = fresh('totp')
-    expect(admitted(await take(at.one, key, table.totp, NOW, 25))).toBe(20)
-    const refused = await at.two.budgets.admit(key, table.totp, NOW + DAY - 1, 'hit')
+    expect(admitted(await take(at.one, key, table.authenticatorCode, NOW, 25))).toBe(20)
+    const refused = await at.two.budgets.admit(key, table.authenticatorCode, NOW + DAY - 1, 'hit')
     expect(refused).toEqual({ admitted: false, why: 'window', until: NOW + DAY })
     // A refusal wrote nothing: the first five hits leave the window, and exactly five more go in.
-    expect(admitted(await take(at.two, key, table.totp, NOW + DAY + 4, 1))).toBe(1)
-    expect(admitted(await take(at.two, key, table.totp, NOW + DAY + 4, 1))).toBe(1)
+    expect(admitted(await take(at.two, key, table.authenticatorCode, NOW + DAY + 4, 1))).toBe(1)
+    expect(admitted(await take(at.two, key, table.authenticatorCode, NOW + DAY + 4, 1))).toBe(1)
   })
 
   it('TH-3: waits from the 10th password in a row, doubling to 15 minutes; closed after 100; a success opens', async () => {
@@ -123,7 +123,7 @@ export function budgets(at: Pair): void {
   })
 
   it('takes an admitted hit back once, and none that is not there', async () => {
-    for (const budget of [table.totp, table.mailedCode, table.password]) {
+    for (const budget of [table.authenticatorCode, table.mailedCode, table.password]) {
       const key = fresh('refund')
       await at.one.budgets.admit(key, budget, NOW, 'a')
       await at.one.budgets.admit(key, budget, NOW, 'b')
@@ -137,20 +137,20 @@ export function budgets(at: Pair): void {
 
   it('a hit that was judged before a success no longer counts in the row when it is taken back', async () => {
     const key = fresh('late')
-    for (const hit of ['a', 'b']) await at.one.budgets.admit(key, table.totp, NOW, hit)
+    for (const hit of ['a', 'b']) await at.one.budgets.admit(key, table.authenticatorCode, NOW, hit)
     await at.one.budgets.settle(key, 'b')
-    expect(await at.one.budgets.admit(key, table.totp, NOW, 'c')).toEqual({ admitted: true, inRow: 1 })
+    expect(await at.one.budgets.admit(key, table.authenticatorCode, NOW, 'c')).toEqual({ admitted: true, inRow: 1 })
     await at.two.budgets.refund(key, 'a')
-    expect(await at.one.budgets.admit(key, table.totp, NOW, 'd')).toEqual({ admitted: true, inRow: 2 })
+    expect(await at.one.budgets.admit(key, table.authenticatorCode, NOW, 'd')).toEqual({ admitted: true, inRow: 2 })
   })
 
   it('a success leaves the windows as they are, but for its own hit', async () => {
     const key = fresh('windows')
-    for (let hit = 0; hit < 20; hit++) await at.one.budgets.admit(key, table.totp, NOW, `${hit}`)
+    for (let hit = 0; hit < 20; hit++) await at.one.budgets.admit(key, table.authenticatorCode, NOW, `${hit}`)
     await at.one.budgets.settle(key, '19')
-    expect(admitted(await take(at.two, key, table.totp, NOW, 3))).toBe(1)
+    expect(admitted(await take(at.two, key, table.authenticatorCode, NOW, 3))).toBe(1)
     await at.two.budgets.clear(key)
-    expect(admitted(await take(at.two, key, table.totp, NOW, 3))).toBe(3)
+    expect(admitted(await take(at.two, key, table.authenticatorCode, NOW, 3))).toBe(3)
   })
 
   it.each(Object.entries(more))('answers as admission() does, whatever happened before: %s', async (name, budget) => {

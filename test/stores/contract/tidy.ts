@@ -41,7 +41,12 @@ export function tidies(at: Pair): void {
 
   it('TO-4: a count in a row is never forgotten by waiting; windows, settled counts and counts for a code are', async () => {
     const key = fresh('budget')
-    const all = { window: table.recoveryCode, row: table.password, settled: table.totp, code: table.mailedCode }
+    const all = {
+      window: table.recoveryCode,
+      row: table.password,
+      settled: table.authenticatorCode,
+      code: table.mailedCode,
+    }
     for (const [name, budget] of Object.entries(all)) await at.one.budgets.admit(`${key}-${name}`, budget, NOW, 'a')
     await at.one.budgets.admit(`${key}-settled`, all.settled, NOW, 'b')
     await at.one.budgets.settle(`${key}-settled`, 'b')
