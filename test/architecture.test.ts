@@ -56,6 +56,7 @@ const layerOf = (file: string): string => (file.includes('/') ? (file.split('/')
 /** Who may know whom. A layer knows itself; what is not listed sees nothing of ours. */
 const may: Record<string, readonly string[] | 'everything'> = {
   domain: [],
+  admin: ['domain'],
   passwords: ['domain'],
   senders: ['domain'],
   stores: ['domain'],
