@@ -28,7 +28,7 @@ import { requestScope } from './oidc/scope.ts'
 import { drainage } from './outbox.ts'
 import { createGate, hashesAtOnce } from './passwords/gate.ts'
 import { createPasswords } from './passwords/hash.ts'
-import { policySource } from './policy-source.ts'
+import { policySource, refusals } from './policy-source.ts'
 import { createSmtpMailer } from './senders/mail.ts'
 import { createPost } from './senders/post.ts'
 
@@ -247,9 +247,3 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     },
   }
 }
-
-const refusals = (log: Log) => ({
-  onRefused: (sentences: readonly string[]) =>
-    log.error({ sentences }, 'the edited policy is refused; the one before stays in force'),
-  onRestart: (restart: readonly string[]) => log.warn({ options: restart }, 'these options change with a restart'),
-})
