@@ -1,38 +1,13 @@
 // The schema of the configuration file: every option, its default, range and sentence of documentation, once.
 import * as z from 'zod'
 import { duration } from './config/duration.ts'
+import { date, link, names, sender } from './config/kinds.ts'
 import type { MethodTraits } from './domain/policy.ts'
 import type { Purpose } from './domain/types.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
-
-const names = () => z.array(z.string().min(1, 'must not be an empty text: write a name'))
-
-/** `2027-01-31` (midnight UTC) or a full ISO 8601 time with its zone. */
-const date = z
-  .string()
-  .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/, {
-    error: 'must be a date such as 2027-01-31 or 2027-01-31T09:00Z',
-    abort: true,
-  })
-  .refine(
-    (text) => !Number.isNaN(Date.parse(text)) && new Date(text.slice(0, 10)).getUTCDate() === Number(text.slice(8, 10)),
-    'must be a date of the calendar, such as 2027-01-31',
-  )
-  .transform((text) => Date.parse(text))
-
-const link = z
-  .string()
-  .regex(/^(https?:\/\/\S+|(mailto:)?[^\s@:/]+@[^\s@/]+)$/, 'must be an http(s) link or a mail address')
-
-const sender = z
-  .string()
-  .regex(
-    /^([^<>\p{Cc}]*<[^\s@<>,;]+@[^\s@<>,;]+>|[^\s@<>,;]+@[^\s@<>,;]+)$/u,
-    'must be an address such as "Example sign-in <no-reply@example.org>"',
-  )
 
 /** Method ids come from the methods themselves, so that an id is an allowed value once the method exists. */
 const methodsFor = (methods: readonly MethodTraits[], purpose: Purpose) => {
@@ -198,6 +173,10 @@ export const configSchema = (methods: readonly MethodTraits[]) =>
             .looseObject({})
             .describe('Client metadata of OpenID Connect registration, as oidc-provider takes it.'),
           firstParty: z.boolean().default(false).describe('One of your own: users are not asked for consent.'),
+          prompts: z
+            .array(z.enum(['change_password', 'forgot_password']))
+            .default([])
+            .describe('Which of our prompts it may request.'),
         }),
       )
       .default({})

@@ -70,3 +70,13 @@ export function policySource(options: {
     },
   }
 }
+
+/** What is told of an edit that did not take effect. */
+export const refusals = (log: {
+  warn(facts: object, text: string): void
+  error(facts: object, text: string): void
+}) => ({
+  onRefused: (sentences: readonly string[]) =>
+    log.error({ sentences }, 'the edited policy is refused; the one before stays in force'),
+  onRestart: (restart: readonly string[]) => log.warn({ options: restart }, 'these options change with a restart'),
+})

@@ -66,10 +66,13 @@ async function version(): Promise<string> {
 }
 
 if (import.meta.main ?? (await isEntry())) {
+  const env = { ...process.env }
+  // For us only: libraries would print addresses with the ids of people's sign-ins in them (LG-1).
+  delete process.env['DEBUG']
   process.exitCode = await main(process.argv.slice(2), {
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
-    env: process.env,
+    env,
     node: process.versions.node,
   })
 }

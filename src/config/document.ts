@@ -65,6 +65,8 @@ function clients({ properties = {} }: Outline): string {
     '#      redirect_uris: [https://app.example.org/cb]',
     comment(properties['firstParty']?.description ?? '', '#    '),
     `#    firstParty: ${value(properties['firstParty']?.default)}`,
+    comment(properties['prompts']?.description ?? '', '#    '),
+    '#    prompts: [change_password]',
   ].join('\n')
 }
 

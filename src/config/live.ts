@@ -88,7 +88,11 @@ export async function livePolicy(file: string, options: LiveOptions): Promise<Li
   }
 }
 
-const serverPart = ({ cautions: _c, file: _f, lineOf: _l, ...server }: Omit<Loaded, 'policy'>): object => server
+/** What needs a restart: of a client all but the prompts that it may request. */
+function serverPart({ cautions: _c, file: _f, lineOf: _l, clients, ...server }: Omit<Loaded, 'policy'>): object {
+  const kept = Object.entries(clients).map(([id, { prompts: _p, ...client }]) => [id, client] as const)
+  return { ...server, clients: Object.fromEntries(kept) }
+}
 
 /** Size and time of change, to the nanosecond; a word when there is no file. */
 async function stamp(file: string): Promise<string> {

@@ -40,7 +40,7 @@ export function readConfig({ file, text, env = process.env, methods }: Read): Lo
   const source = readSource(file, text, env)
   const schema = configSchema(methods)
   const config = parse(source, schema)
-  const policy = policyOf(config)
+  const policy = { ...policyOf(config), clients: promptsOf(config.clients) }
   refuse(source, [...serverRules(config), ...policyRules(policy, methods)])
   const notes = cautions({ ...config, policy }).map(({ path, sentence }) => `${path.join('.')} ${sentence}`)
   const { registration: _r, mfa: _m, reset: _s, notify: _n, admins: _a, helpdesk: _h, ...server } = config
@@ -103,6 +103,14 @@ const policyOf = ({
   admins,
   ...(helpdesk !== undefined && { helpdesk }),
 })
+
+/** Per relying party, only what takes effect without a restart; a client without a wish is left out. */
+const promptsOf = (clients: Config['clients']): NonNullable<Policy['clients']> =>
+  Object.fromEntries(
+    Object.entries(clients)
+      .filter(([, { prompts }]) => prompts.length > 0)
+      .map(([id, { prompts }]) => [id, { prompts }]),
+  )
 
 function refuse(source: Source, broken: readonly Broken[]): void {
   if (broken.length > 0) throw new ConfigError(broken.map(({ path, sentence }) => finding(source, path, sentence)))

@@ -29,7 +29,8 @@ function fields(pairs: Iterable<readonly [string, unknown]>): Form | Problem {
   let count = 0
   for (const [name, value] of pairs) {
     if (++count > FIELDS || !NAME.test(name) || typeof value !== 'string') return { problem: 'bad_request' }
-    if (Object.hasOwn(form, name) || strange(value)) return { problem: 'bad_request' }
+    // Names that every object has (`constructor`, `__proto__`) are nobody's field (WB-9).
+    if (Object.hasOwn(form, name) || name in Object.prototype || strange(value)) return { problem: 'bad_request' }
     form[name] = value
   }
   return form

@@ -74,7 +74,11 @@ export async function startDemo({ folder, port, rpPort = RP_PORT, log: logFor }:
 
 /** The addresses of this start; everything else is what the file says. */
 function withDemoClient(file: Loaded, url: string, issuer: string): Loaded {
-  const client = file.clients[demoClient] ?? { metadata: { token_endpoint_auth_method: 'none' }, firstParty: true }
+  const client = file.clients[demoClient] ?? {
+    metadata: { token_endpoint_auth_method: 'none' },
+    firstParty: true,
+    prompts: [],
+  }
   const metadata = {
     ...client.metadata,
     redirect_uris: [`${url}${callbackPath}`],
