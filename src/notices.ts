@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { type Accounts, changed } from './domain/accounts.ts'
 import { isAdmin, type Policy } from './domain/policy.ts'
 import { isProblem } from './domain/problems.ts'
-import type { Chance, ClaimStore, Store } from './domain/ports.ts'
-import type { Account, AuditEvent, EventKind, Time } from './domain/types.ts'
+import type { Chance, ClaimStore, Denial, NotMe, Store } from './domain/ports.ts'
+import type { Account, AuditEvent, EventKind } from './domain/types.ts'
 import type { Letter } from './methods/method.ts'
 
 const DAY = 24 * 60 * 60_000
@@ -23,21 +23,6 @@ const told: ReadonlySet<EventKind> = new Set<EventKind>([
   'credential.disabled',
   'recovery-code.spent',
 ])
-
-/** What a link of a notice leads to. */
-export interface Denial {
-  accountId: string
-  at: Time
-  what: string
-  until: Time
-}
-
-/** The links of notices: opened any number of times, used once. */
-export interface NotMe {
-  find(token: string): Promise<Denial | undefined>
-  /** Signs out everywhere and closes changes. False when the link was used or is over. */
-  deny(token: string): Promise<boolean>
-}
 
 export interface Notices {
   /** Queues what an event asks for. Idempotent by event id: a crash repeats it without a second mail. */
@@ -63,15 +48,12 @@ export function createNotices(options: {
 
   const tokenOf = (event: AuditEvent, address: string): string => sign(`${event.id}:${address}`).replace(/^.*\./, '')
 
-  async function linkFor(account: Account, event: AuditEvent, address: string): Promise<string> {
-    const token = tokenOf(event, address)
-    const denial: Denial = { accountId: account.id, at: event.at, what: event.kind, until: event.at + LINK_LIFE }
-    await claims.claim(claimOf(token), JSON.stringify(denial))
-    return `${issuer.replace(/\/$/, '')}/self-service/not-me/${token}`
-  }
-
   async function letter(account: Account, event: AuditEvent, address: string): Promise<void> {
-    const notMe = await linkFor(account, event, address)
+    const token = tokenOf(event, address)
+    // Queued before, perhaps sent and gone from the queue: by another process, or by this one before it died.
+    if ((await claims.find(claimOf(token))) !== undefined) return
+    const notMe = `${issuer.replace(/\/$/, '')}/self-service/not-me/${token}`
+    const denial: Denial = { accountId: account.id, at: event.at, what: event.kind, until: event.at + LINK_LIFE }
     const where = [event.address, event.browser].filter(Boolean).join(', ')
     const values = { what: event.kind, when: event.at, where, notMe, ...helpdesk() }
     const id = `notice-${createHash('sha256').update(`${event.id}:${address}`).digest('base64url').slice(0, 32)}`
@@ -80,6 +62,7 @@ export function createNotices(options: {
       languageOf(account, event),
       id,
     )
+    await claims.claim(claimOf(token), JSON.stringify(denial))
   }
 
   const helpdesk = (): { helpdesk?: string } => {
@@ -98,7 +81,9 @@ export function createNotices(options: {
         if (to === undefined) continue
         const values = { what: 'admin.reset', who: account.username, when: event.at, where: '', ...helpdesk() }
         const id = `notice-${createHash('sha256').update(`${event.id}:admin:${other.id}`).digest('base64url').slice(0, 32)}`
+        if ((await claims.find(id)) !== undefined) continue
         await post({ to, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE }, other.language ?? 'en', id)
+        await claims.claim(id, 'queued')
       }
       after = page.at(-1)?.id
       if (page.length < 500 || after === undefined) return
@@ -111,6 +96,24 @@ export function createNotices(options: {
     if (standing === undefined || standing === USED) return undefined
     const denial = JSON.parse(standing) as Denial
     return chance.now() < denial.until ? denial : undefined
+  }
+
+  async function freeze(account: Account, { at, what }: Denial): Promise<void> {
+    const event: AuditEvent = {
+      id: chance.random(16).toString('base64url'),
+      kind: 'account.frozen',
+      outcome: 'success',
+      at: chance.now(),
+      accountId: account.id,
+      reason: what,
+    }
+    const written = await accounts.change(account, (fresh) =>
+      // The oldest denial counts: what came between two of them is no older proof.
+      fresh.frozen && fresh.frozen.at <= at
+        ? { problem: 'account_changed' }
+        : changed({ ...fresh, epoch: fresh.epoch + 1, browsers: [], frozen: { at } }, event),
+    )
+    if (!isProblem(written)) await store.rows.removeOlder(account.id, written.epoch)
   }
 
   return {
@@ -128,23 +131,9 @@ export function createNotices(options: {
         const denial = await find(token)
         if (!denial) return false
         const account = await accounts.find(denial.accountId)
-        const won = await claims.swap(claimOf(token), JSON.stringify(denial), USED)
-        if (!won || !account) return won
-        const at = chance.now()
-        const id = chance.random(16).toString('base64url')
-        const event: AuditEvent = {
-          id,
-          kind: 'account.frozen',
-          outcome: 'success',
-          at,
-          accountId: account.id,
-          reason: denial.what,
-        }
-        const written = await accounts.change(account, (fresh) =>
-          changed({ ...fresh, epoch: fresh.epoch + 1, browsers: [], frozen: { at: denial.at } }, event),
-        )
-        if (!isProblem(written)) await store.rows.removeOlder(account.id, written.epoch)
-        return true
+        // First what it does, then the link: a crash between leaves a link that works, never a used one without effect.
+        if (account && (account.frozen?.at ?? Number.POSITIVE_INFINITY) > denial.at) await freeze(account, denial)
+        return claims.swap(claimOf(token), JSON.stringify(denial), USED)
       },
     },
   }

@@ -157,3 +157,18 @@ export interface Chance {
   /** Cryptographically strong bytes. */
   random(bytes: number): Buffer
 }
+
+/** What a link of a notice leads to. */
+export interface Denial {
+  accountId: string
+  at: Time
+  what: string
+  until: Time
+}
+
+/** The links of notices: opened any number of times, used once. */
+export interface NotMe {
+  find(token: string): Promise<Denial | undefined>
+  /** Signs out everywhere and closes changes. False when the link was used or is over. */
+  deny(token: string): Promise<boolean>
+}

@@ -39,17 +39,25 @@ export const named: Requirement = {
     const goal = form['action'] === 'unlock' && facts.policy.reset.unlock ? 'unlock' : 'reset'
     const account = username.length > LONGEST_NAME ? undefined : await tools.accounts.findByUsername(username)
     const digest = tools.digest(tools.usernameKey(username.slice(0, LONGEST_NAME)), 'named')
-    const about = account ? { accountId: account.id } : {}
-    facts.visit.beside(tools.audit.append([event(facts, tools, 'reset.started', { ...about, detail: { goal } })]))
-    await explain(facts, tools, account, digest)
+    await explain(facts, tools, account, { named: digest, goal })
     return { met: done(facts, 'named'), account, note: { named: digest, goal } }
   },
 }
 
 /** One admission and one letter for every name, so that the work tells nothing; most letters go nowhere (EM-3, EM-4). */
-async function explain(facts: Facts, tools: Tools, account: Account | undefined, named: string): Promise<void> {
+async function explain(
+  facts: Facts,
+  tools: Tools,
+  account: Account | undefined,
+  { named, goal }: { named: string; goal: 'reset' | 'unlock' },
+): Promise<void> {
   const verdict = account ? canReset(facts.methods, facts.policy, account, facts.now) : 'reset'
   const why = verdict === 'reset' || verdict === 'activation' ? undefined : verdict
+  const about = account ? { accountId: account.id } : {}
+  const events = [event(facts, tools, 'reset.started', { ...about, detail: { goal } })]
+  if (why) events.push(event(facts, tools, 'reset.blocked', { ...about, outcome: 'failure', reason: why }))
+  // One write, whatever there is to tell (EM-4).
+  facts.visit.beside(tools.audit.append(events))
   const id = tools.chance.random(9).toString('base64url')
   const key = `reset-mails:${account?.id ?? `?${named}`}:explained`
   const { admitted } = await tools.budgets.admit(key, budgets.mails, facts.now, id)
@@ -61,10 +69,6 @@ async function explain(facts: Facts, tools: Tools, account: Account | undefined,
     expiresAt: facts.now + LETTER_LIFE,
   }
   await tools.post(letter, account?.language ?? facts.visit.language, id)
-  if (account && why) {
-    const blocked = { accountId: account.id, outcome: 'failure' as const, reason: why }
-    await tools.audit.append([event(facts, tools, 'reset.blocked', blocked)])
-  }
 }
 
 const gatesPassed = (facts: Facts): Evidence[] => facts.record.evidence.filter(({ kind }) => kind === 'gate')

@@ -47,7 +47,11 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
   if (!stored || !belongs(stored, visit)) return begin()
   if (stored.expiresAt <= now) return begin(stored.evidence.length > 0 ? 'flow_expired' : undefined)
   const whose = stored.accountId ?? ofSession
-  const account = whose === undefined ? undefined : await tools.accounts.find(whose)
+  // A name that leads nowhere is looked for as often as one that does (EM-4).
+  const account =
+    whose === undefined
+      ? stored.named && (await tools.accounts.findByUsername(`?${stored.named}`))
+      : await tools.accounts.find(whose)
   // A reset goes on as if nothing were: whoever holds a name alone must not learn what became of the account (EM-1).
   const hushed = stored.journey === RESET
   if (whose !== undefined && !hushed && changedUnder(stored, account)) return begin('account_changed')

@@ -93,7 +93,8 @@ const prove: Ceremony<undefined, Proven> = {
       if (!found) continue
       // Who has shown nothing yet is not told that a code was once right (RS-13).
       if (found.usedAt !== undefined) return { problem: turn.purpose === 'recovery' ? 'wrong_code' : 'code_used' }
-      return { credential: id, change: spendCode(id, found.digest, turn.chance.now()) }
+      const change = spendCode(id, found.digest, turn.chance.now())
+      return { credential: id, change, tells: 'recovery-code.spent' }
     }
     return { problem: 'wrong_code' }
   },
