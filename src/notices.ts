@@ -98,9 +98,9 @@ export function createNotices(options: {
     return chance.now() < denial.until ? denial : undefined
   }
 
-  async function freeze(account: Account, { at, what }: Denial): Promise<void> {
+  async function freeze(account: Account, { at, what }: Denial, id: string): Promise<void> {
     const event: AuditEvent = {
-      id: chance.random(16).toString('base64url'),
+      id,
       kind: 'account.frozen',
       outcome: 'success',
       at: chance.now(),
@@ -108,10 +108,13 @@ export function createNotices(options: {
       reason: what,
     }
     const written = await accounts.change(account, (fresh) =>
-      // The oldest denial counts: what came between two of them is no older proof.
-      fresh.frozen && fresh.frozen.at <= at
+      fresh.outbox.some((one) => one.id === id)
         ? { problem: 'account_changed' }
-        : changed({ ...fresh, epoch: fresh.epoch + 1, browsers: [], frozen: { at } }, event),
+        : // The oldest denial counts: what came between two of them is no older proof.
+          changed(
+            { ...fresh, epoch: fresh.epoch + 1, browsers: [], frozen: { at: Math.min(at, fresh.frozen?.at ?? at) } },
+            event,
+          ),
     )
     if (!isProblem(written)) await store.rows.removeOlder(account.id, written.epoch)
   }
@@ -132,7 +135,7 @@ export function createNotices(options: {
         if (!denial) return false
         const account = await accounts.find(denial.accountId)
         // First what it does, then the link: a crash between leaves a link that works, never a used one without effect.
-        if (account && (account.frozen?.at ?? Number.POSITIVE_INFINITY) > denial.at) await freeze(account, denial)
+        if (account) await freeze(account, denial, claimOf(token))
         return claims.swap(claimOf(token), JSON.stringify(denial), USED)
       },
     },

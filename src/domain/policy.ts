@@ -101,7 +101,15 @@ export function canReset(traits: Traits, policy: Policy, account: Account, now: 
     return now < account.activation.until ? 'activation' : 'not-registered'
   }
   const kinds = recoveryKinds(traits, policy, usable).size
-  return kinds >= Math.max(gatesOf(policy, account), 1) ? 'reset' : 'not-registered'
+  return kinds >= asked(traits, policy, usable, gatesOf(policy, account)) ? 'reset' : 'not-registered'
+}
+
+/** One gate is enough where it can be a method that is no second factor: sign-in still asks for another thing (RS-6). */
+const asked = (traits: Traits, policy: Policy, methods: readonly string[], least: number): number => {
+  const plain = methods.some(
+    (id) => policy.reset.methods.includes(id) && serves(traits, id, 'recovery') && !serves(traits, id, 'second-factor'),
+  )
+  return least === 1 && !plain ? 2 : least
 }
 
 /** Kinds of evidence that a reset could ask this account for. */

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Policy } from '../domain/policy.ts'
 import type { Problem, ProblemCode } from '../domain/problems.ts'
-import type { FlowRecord } from '../domain/types.ts'
+import type { Account, FlowRecord } from '../domain/types.ts'
 import { changedUnder, type Facts, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
 
@@ -47,15 +47,17 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
   if (!stored || !belongs(stored, visit)) return begin()
   if (stored.expiresAt <= now) return begin(stored.evidence.length > 0 ? 'flow_expired' : undefined)
   const whose = stored.accountId ?? ofSession
-  // A name that leads nowhere is looked for as often as one that does (EM-4).
-  const account =
-    whose === undefined
-      ? stored.named && (await tools.accounts.findByUsername(`?${stored.named}`))
-      : await tools.accounts.find(whose)
+  const account = await behind(whose, stored, tools)
   // A reset goes on as if nothing were: whoever holds a name alone must not learn what became of the account (EM-1).
   const hushed = stored.journey === RESET
   if (whose !== undefined && !hushed && changedUnder(stored, account)) return begin('account_changed')
   return { facts: { ...base, record: stored, account }, version }
+}
+
+/** A name that leads nowhere is looked for as often as one that does (EM-4). */
+async function behind(whose: string | undefined, { named }: FlowRecord, tools: Tools): Promise<Account | undefined> {
+  if (whose !== undefined) return tools.accounts.find(whose)
+  return named === undefined ? undefined : tools.accounts.findByUsername(`?${named}`)
 }
 
 export const save = (record: FlowRecord, version: number, tools: Tools): Promise<boolean> =>
