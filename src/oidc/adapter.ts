@@ -30,9 +30,10 @@ export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance):
 
     return {
       async upsert(id, payload, expiresIn) {
-        const { epoch, ...rest } = payload as AdapterPayload & { epoch?: number; session?: { accountId?: string } }
+        const { epoch, ...rest } = payload as AdapterPayload & { epoch?: number }
         const at = digest(id)
-        const accountId = rest.accountId ?? rest.session?.accountId
+        // Not an interaction's: it outlives its session, to begin anew, or to go on after the change that it made.
+        const { accountId } = rest
         const consumed = rest.consumed
         await rows.upsert(
           model,
