@@ -47,11 +47,11 @@ function prepared(source: () => readonly string[], parts: (word: string) => stri
   }
 }
 
-/** Of an address only what stands before the `@` is the account's own (PW-6). */
-const ownNames = ({ username, name, email }: About): string[] =>
-  [username, name, email?.slice(0, Math.max(0, email.lastIndexOf('@')))]
-    .filter((text) => text !== undefined)
-    .flatMap(partsOf)
+/** Of an address the whole, and what stands before the `@`, are the account's own; its domain is not (PW-6). */
+const ownNames = ({ username, name, email = '' }: About): string[] => [
+  ...[username, name ?? '', email.slice(0, Math.max(0, email.lastIndexOf('@')))].flatMap(partsOf),
+  email,
+]
 
 export function createScreen({ common, banned, service, breached }: ScreenOptions): Screen {
   const isBanned = prepared(banned, (word) => [word])

@@ -53,8 +53,8 @@ describeInChrome('a forgotten password in a browser', (chrome) => {
   let codes: string[] = []
   const wrong: string[] = []
 
-  async function machine(): Promise<{ page: Page; seen: Watch }> {
-    const context = await chrome().newContext(desktop)
+  async function machine(locale = 'en-GB'): Promise<{ page: Page; seen: Watch }> {
+    const context = await chrome().newContext({ ...desktop, locale })
     contexts.push(context)
     return { seen: watch(context), page: await context.newPage() }
   }
@@ -69,8 +69,7 @@ describeInChrome('a forgotten password in a browser', (chrome) => {
     await rm(folder, { recursive: true })
   })
 
-  const mails = async (): Promise<Sent[]> =>
-    (await (await fetch(`${demo.issuer}/dev/outbox.json`)).json()) as Sent[]
+  const mails = async (): Promise<Sent[]> => (await (await fetch(`${demo.issuer}/dev/outbox.json`)).json()) as Sent[]
 
   /** Mails leave after the page that asked for them. */
   async function mailed(subject: RegExp, count = 1): Promise<Sent> {
@@ -98,9 +97,7 @@ describeInChrome('a forgotten password in a browser', (chrome) => {
   }
 
   async function toSignIn(on: Page): Promise<void> {
-    await on.goto(demo.url)
-    await on.getByRole('link', { name: 'Sign in' }).click()
-    await on.waitForLoadState()
+    await on.goto(`${demo.url}/sign-in`)
   }
 
   /** From the sign-in page to the first gate. */
@@ -289,8 +286,8 @@ describeInChrome('a forgotten password in a browser', (chrome) => {
     for (const field of ['#new_password', '#confirm_password']) await page.locator(field).fill('brave lilac 31 train')
     await page.locator('[data-meter][data-score="4"]').waitFor()
     await press(page)
-    expect(await heading(page)).toBe('All done')
-    await lookAtBoth('12-done')
+    expect(await heading(page)).toBe('Done')
+    wrong.push(...(await look(page, 'reset-12-done.en')))
 
     await toSignIn(page)
     expect(await where(page)).toBe('signed-in')
@@ -313,15 +310,19 @@ describeInChrome('a forgotten password in a browser', (chrome) => {
     await page.reload()
     expect(await heading(page)).toBe('Was this not you?')
     expect(await page.locator('main button').count()).toBe(1)
-    await lookAtBoth('14-not-me')
+    wrong.push(...(await look(page, 'reset-14-not-me.en')))
+    const taiwan = (await machine('zh-TW')).page
+    await taiwan.goto(links[0] ?? '')
+    expect(await taiwan.getAttribute('html', 'lang')).toBe('zh-TW')
+    wrong.push(...(await look(taiwan, 'reset-14-not-me.zh-TW')))
     const mine = await contexts[1]?.newPage()
     if (!mine) throw new Error('nobody is signed in')
-    // Looked at four times by now, and nothing happened.
+    // Looked at three times by now, and nothing happened.
     await toSignIn(mine)
     expect(await where(mine)).toBe('signed-in')
 
     await press(page)
-    expect(await heading(page)).toBe('Everybody is signed out')
+    expect(await heading(page)).toBe('You are signed out everywhere')
     wrong.push(...(await look(page, 'reset-15-not-me-done.en')))
     await toSignIn(mine)
     expect(await where(mine)).toBe('sign-in')

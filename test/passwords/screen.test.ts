@@ -149,6 +149,7 @@ describe('names', () => {
     ['the local part of the address', 'white.rabbit'],
     ['the same without the dot', 'WhiteRabbit!'],
     ['look-alikes', 'wh1te.r@bb1t'],
+    ['the whole address', 'White.Rabbit@burrow.org'],
     ['the name of the service', 'Example2026'],
     ['a part of its host', 'F@brikam!'],
     ['one character away from it', 'fabrykam'],
