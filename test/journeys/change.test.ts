@@ -293,7 +293,7 @@ eachStore('change password', (database) => {
     const page = b.now as Response
     const password = newPassword()
     const form = { new_password: password, confirm_password: password, action: 'continue' }
-    const whole = { ...hidden(page.html), ...form }
+    const whole: Record<string, string> = { ...hidden(page.html), ...form }
     const origin = { origin: 'https://evil.example' }
     const answers = [
       await b.request(page.url, { form: whole, headers: origin }),
