@@ -9,8 +9,10 @@ import { discoveryLatency } from './latency.ts'
 import { pageTimes } from './pages.ts'
 import { roundTrips } from './round-trips.ts'
 import type { Measurement, Run } from './run.ts'
-import { signIns } from './sign-ins.ts'
+import { lastToken } from './last-token.ts'
+import { resets, signIns } from './sign-ins.ts'
 import { startUp } from './start-up.ts'
+import { timing } from './timing.ts'
 import { met, type Row, ratioOf, table } from './table.ts'
 
 export const measurements: Record<string, Measurement> = {
@@ -19,6 +21,9 @@ export const measurements: Record<string, Measurement> = {
   pages: pageTimes,
   latency: discoveryLatency,
   'sign-ins': signIns,
+  resets,
+  'last-token': lastToken,
+  timing,
   'start-up': startUp,
 }
 

@@ -53,7 +53,7 @@ export const pageTimes: Measurement = (run) => {
   )
 }
 
-async function alone(site: MeasuredSite, walk: (visit: ReturnType<typeof visitor>) => Promise<void>): Promise<void> {
+async function alone(site: MeasuredSite, walk: (visit: ReturnType<typeof visitor>) => Promise<unknown>): Promise<void> {
   const agent = connections(1)
   try {
     await walk(visitor({ issuer: site.issuer, agent, address: '192.0.2.1' }))

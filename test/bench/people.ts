@@ -27,10 +27,13 @@ export interface Person {
   username: string
   /** Base32, of the authenticator app. */
   secret: string
+  recoveryCode: string
 }
 
 /** RFC 4648 alphabet: any 32 letters of it are a secret of 160 bits. */
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+/** Of recovery codes, 24 of them. */
+const unambiguous = 'ABCDEFGHJKMNPQRSTVWXYZ23456789'
 
 /**
  * One account each sign-in, so that no code is used twice. They share one hash: making it costs what it measures.
@@ -48,6 +51,7 @@ export async function addPeople(
     const person = {
       username: `user-${opaqueId(chance)}`,
       secret: Array.from(chance.random(32), (byte) => letters[byte % 32]).join(''),
+      recoveryCode: Array.from(chance.random(24), (byte) => unambiguous[byte % 30]).join(''),
     }
     const account = registered({ keys, chance, hash }, person)
     if (newcomers) account.credentials = []
@@ -57,7 +61,10 @@ export async function addPeople(
   return people
 }
 
-function registered(with_: { keys: Keys; chance: Chance; hash: string }, { username, secret }: Person): Account {
+function registered(
+  with_: { keys: Keys; chance: Chance; hash: string },
+  { username, secret, recoveryCode }: Person,
+): Account {
   const { keys, chance, hash } = with_
   const at = chance.now()
   const id = opaqueId(chance)
@@ -68,7 +75,8 @@ function registered(with_: { keys: Keys; chance: Chance; hash: string }, { usern
     return { id: opaqueId(chance), method, label: '', addedAt: at, data }
   }
   const address = `${username}@example.org`
-  const codes = Array.from({ length: 10 }, () => ({ digest: vault.digest(opaqueId(chance), recoveryCodes.id) }))
+  const texts = [recoveryCode, ...Array.from({ length: 9 }, () => opaqueId(chance))]
+  const codes = texts.map((text) => ({ digest: vault.digest(text, recoveryCodes.id) }))
   return {
     ...newAccount(id, at),
     username,

@@ -19,6 +19,8 @@ export interface Setup {
 /** What can be asked. */
 export interface Verbs {
   people(count: number): Promise<Person[]>
+  /** Who registered nothing. */
+  newcomers(count: number): Promise<Person[]>
   /** Comparisons a second, `hashesAtOnce` at a time. */
   ceiling(seconds: number): Promise<number>
   oneHash(times: number): Promise<number>
@@ -41,6 +43,7 @@ async function serve({ kind, store: uri, root, cost }: Setup): Promise<void> {
   const atOnce = hashesAtOnce(availableParallelism())
   const verbs: Verbs = {
     people: (count) => addPeople({ ...options, keys: site.keys }, count),
+    newcomers: (count) => addPeople({ ...options, keys: site.keys }, count, { newcomers: true }),
     ceiling: (seconds) => ceiling(cost, seconds, atOnce),
     oneHash: (times) => oneHash(cost, times),
     cpu: async () => {

@@ -16,10 +16,13 @@ export const clients = [
     client_id: 'rp',
     token_endpoint_auth_method: 'none',
     redirect_uris: [CALLBACK],
-    grant_types: ['authorization_code'],
+    grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
   },
 ] as const satisfies Configuration['clients']
+
+/** Of RFC 7636, appendix B. */
+export const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
 
 export const authorize = `/auth?${new URLSearchParams({
   client_id: 'rp',

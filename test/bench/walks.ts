@@ -47,19 +47,19 @@ export const passwordForm = ({ username }: Person, step: string): Record<string,
   action: 'continue',
 })
 
-/** Password, code of the authenticator app, back at the relying party: six requests. */
+/** Password, code of the authenticator app, back at the relying party: six requests. Answers the callback's address. */
 export async function signIn(
   visitor: Visitor,
   person: Person,
   around: Around = plainly,
   now: () => number = Date.now,
-): Promise<void> {
+): Promise<string> {
   const { path, step } = await openSignIn(visitor, around)
   at(await around(pages.password, () => visitor.post(path, passwordForm(person, step))), 'password')
   const page = expected(await around(pages.second, () => visitor.get(path)), 200, 'page of the second factor')
   const form = { step: stepOf(page.body), code: totpCode(person.secret, now()), action: 'continue' }
   const on = at(await around(pages.code, () => visitor.post(path, form)), 'code')
-  home(await around(pages.resume, () => visitor.get(on)))
+  return home(await around(pages.resume, () => visitor.get(on))).location
 }
 
 /** The development interactions: login and consent. They need one more request, which the sum holds. */
@@ -72,6 +72,50 @@ export async function bareSignIn(visitor: Visitor, around: Around = plainly): Pr
   expected(await around(pages.second, () => visitor.get(next)), 200, 'consent page')
   const on = at(await around(pages.code, () => visitor.post(next, { prompt: 'consent' })), 'consent')
   home(await around(pages.resume, () => visitor.get(on)))
+}
+
+/** As chosen in every reset that is measured. */
+export const NEW_PASSWORD = 'quiet-otter-57-lamp'
+
+/** The second gate of a reset. */
+export type SecondGate = { method: 'email'; code: () => Promise<string> } | { method: 'recovery-codes' }
+
+/** A reset up to the form of the new password, which is answered with `save`: the last step, to be made when it is time. */
+export async function resetToTheEnd(
+  visitor: Visitor,
+  person: Person,
+  gate: SecondGate,
+  around: Around = plainly,
+  now: () => number = Date.now,
+): Promise<{ save: () => Promise<void>; leave: () => Promise<void> }> {
+  const { path, step } = await openSignIn(visitor, around)
+  const look = async (name: string): Promise<string> =>
+    expected(await around(name, () => visitor.get(path)), 200, name).body
+  const put = async (name: string, page: string, fields: Record<string, string>): Promise<string> => {
+    const form = { step: stepOf(page), ...fields }
+    return at(await around(`form: ${name}`, () => visitor.post(path, form)), name)
+  }
+  at(await around('form: forgot', () => visitor.post(path, { step, action: 'forgot' })), 'forgot')
+  await put('name', await look('name'), { username: person.username, action: 'continue' })
+  await put('first method', await look('methods'), { method: 'totp' })
+  await put('first gate', await look('first gate'), { code: totpCode(person.secret, now()), action: 'continue' })
+  await put('second method', await look('methods left'), { method: gate.method })
+  const second = await look('second gate')
+  const code = gate.method === 'email' ? await gate.code() : person.recoveryCode
+  await put('second gate', second, { code, action: 'continue' })
+  const chosen = { new_password: NEW_PASSWORD, confirm_password: NEW_PASSWORD, action: 'continue' }
+  const page = await look('new password')
+  return {
+    save: async () => void (await put('new password', page, chosen)),
+    leave: async () => void (await put('changed', await look('changed'), { action: 'continue' })),
+  }
+}
+
+/** Two gates, a new password, back at the sign-in page. */
+export async function reset(...walk: Parameters<typeof resetToTheEnd>): Promise<void> {
+  const { save, leave } = await resetToTheEnd(...walk)
+  await save()
+  await leave()
 }
 
 /** The whole forced registration: trust gate by a mailed code, authenticator app, recovery codes, finished page. */
