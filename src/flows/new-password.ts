@@ -8,6 +8,7 @@ import { event, evidenceOf } from './flow.ts'
 import { frozen, thawed } from './freeze.ts'
 import { clearWaits } from './guess.ts'
 import { standing } from './reset-subject.ts'
+import { tagOf } from './second-factor.ts'
 
 export type Why = 'reset' | 'activation' | 'change' | 'temporary' | 'flagged' | 'compromised'
 
@@ -53,7 +54,11 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
   const password = await judged(facts, form, account, tools)
   if (typeof password !== 'string') return password
   const hash = tools.directory ? undefined : await tools.passwords.hash(password)
+  const tag = tagOf(facts, form, tools)
+  const met: Evidence = { kind: 'new-password', method: why, amr: [], turn: facts.record.turn, at: facts.now }
+  let twin: Account | undefined
   const written = await tools.accounts.change(account, (fresh) => {
+    if (fresh.spent?.tag === tag) twin = fresh
     // Hashed before this write: what it was judged against must still stand (RS-4).
     if (fresh.epoch !== account.epoch || fresh.password?.hash !== account.password?.hash)
       return { problem: 'account_changed' }
@@ -63,6 +68,7 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
       ...rest,
       epoch: fresh.epoch + 1,
       browsers: [],
+      spent: { tag, at: facts.now },
       ...(hash !== undefined && { password: { hash, changedAt: facts.now } }),
     }
     return changed(
@@ -70,11 +76,13 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
       event(facts, tools, kinds[why], { accountId: fresh.id, detail: { language: facts.visit.language } }),
     )
   })
-  if (isProblem(written)) return written
+  if (isProblem(written)) {
+    // A double click: the same form of the same turn chose this very password a moment ago.
+    return twin && (await isCurrent(twin, password, tools)) ? { met, account: twin } : written
+  }
   // The directory's own write comes second: if it fails, the old password stands and everything is signed out.
   await tools.directory?.setPassword?.(account.id, password)
   await clearWaits(account, tools)
-  const met: Evidence = { kind: 'new-password', method: why, amr: [], turn: facts.record.turn, at: facts.now }
   return { met, account: written }
 }
 
