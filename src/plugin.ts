@@ -201,7 +201,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         keys,
         scope,
         judging: { account: scope.account, policy: policy.current, traits: methods, now: chance.now },
-        adapter: storeAdapter(store.rows, keys.seal, chance),
+        adapter: storeAdapter(store.rows, keys, chance),
         pages: providerPages(dress),
         prefix,
         session,
