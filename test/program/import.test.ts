@@ -201,6 +201,27 @@ for (const name of ['SQLite', 'MongoDB']) {
       expect([twice.code, twice.err.trim()]).toEqual([1, 'Not added: there is already an account "ZOË".'])
     }, 60_000)
 
+    // On one store: it is the same sweep, and small test servers take a minute for so many.
+    if (name === 'SQLite') {
+      it('LG-3: the events of all of them reach the trail with the next start, and a stop does not wait for that', async () => {
+        const clock = { watched: true, env: { CLOCK: String(Date.now() + 60_000) } }
+        const early = await s.serve(clock)
+        s.drop(early)
+        const { code, ms } = await early.stop()
+        expect([code, ms < 5000]).toEqual([0, true])
+        const program = await s.serve(clock)
+        for (let tries = 0; tries < 600 && (await s.store.accounts.withOutbox(1)).length > 0; tries++) {
+          await new Promise((resolve) => setTimeout(resolve, 50))
+        }
+        expect(await s.store.accounts.withOutbox(1)).toEqual([])
+        const added = await s.store.audit.query({ kind: 'account.added' }, 3 * COMPANY)
+        expect(new Set(added.map(({ accountId }) => accountId)).size).toBe(COMPANY + bad.length + 3)
+        expect(added[0]).toMatchObject({ actor: 'cli:tester', outcome: 'success' })
+        s.drop(program)
+        expect((await program.stop()).code).toBe(0)
+      }, 60_000)
+    }
+
     it('PW-7: imported hashes of all three forms sign in, and are renewed; an imported authenticator must be shown', async () => {
       const program = await s.serve()
       for (const [index, old] of hashes.entries()) {

@@ -17,8 +17,8 @@ describe('mail', () => {
     program = await s.serve()
   })
   afterAll(async () => {
-    await later?.close()
     await s?.close()
+    await later?.close()
   })
 
   /** To the page that asks for the mailed code. */
