@@ -1,6 +1,7 @@
 // Brings the events of committed changes from the accounts' outboxes to the audit trail and to listeners, also after a crash.
 import { type Accounts, changed } from './domain/accounts.ts'
 import type { Chance, Store } from './domain/ports.ts'
+import { isProblem } from './domain/problems.ts'
 import type { Account, AuditEvent } from './domain/types.ts'
 
 export interface Drainage {
@@ -16,6 +17,8 @@ export interface Drainage {
 const SWEEP_EVERY = 30_000
 /** What is younger is being drained by the process that committed it. */
 const SETTLED = 10_000
+/** Accounts that are brought at once: few enough for requests to go on beside them. */
+const SHARE = 20
 /** Ids remembered as delivered; one that is forgotten is delivered again, which the trail does not mind. */
 const REMEMBERED = 10_000
 
@@ -43,6 +46,7 @@ export function drainage(options: {
   const underway = new Set<string>()
   const done = new Set<string>()
   let timer: NodeJS.Timeout | undefined
+  let stopping = false
 
   /** The trail is idempotent by event id, so doing it twice after a crash does no harm. */
   async function drain(account: Account): Promise<void> {
@@ -73,18 +77,32 @@ export function drainage(options: {
     running.add(task)
   }
 
-  /** What a process that died left behind, and outboxes of accounts that nobody wrote since. */
+  /** False when the account changed meanwhile. */
+  async function emptied(account: Account): Promise<boolean> {
+    await drain(account)
+    const written = await change(account, (fresh) => {
+      const left = fresh.outbox.filter(({ id }) => !done.has(id))
+      return left.length === fresh.outbox.length ? { problem: 'account_changed' } : changed({ ...fresh, outbox: left })
+    })
+    return !isProblem(written)
+  }
+
+  /** What a process that died or an import left behind, however much it is, and outboxes of accounts that nobody wrote since. */
   async function sweep(): Promise<void> {
     const now = chance.now()
-    for (const account of await store.accounts.withOutbox(100)) {
-      if (account.outbox.some(({ at }) => at >= now - SETTLED)) continue
-      await drain(account)
-      await change(account, (fresh) => {
-        const left = fresh.outbox.filter(({ id }) => !done.has(id))
-        return left.length === fresh.outbox.length
-          ? { problem: 'account_changed' }
-          : changed({ ...fresh, outbox: left })
-      })
+    const later = new Set<string>()
+    let found = SHARE
+    while (found >= SHARE) {
+      // Those that have to wait come first again and again: they must not hide the others.
+      const some = (await store.accounts.withOutbox(later.size + SHARE)).filter(({ id }) => !later.has(id))
+      if (stopping) return
+      found = some.length
+      await Promise.all(
+        some.map(async (account) => {
+          const settled = account.outbox.every(({ at }) => at < now - SETTLED)
+          if (!settled || !(await emptied(account))) later.add(account.id)
+        }),
+      )
     }
     await store.tidy(now)
   }
@@ -97,6 +115,7 @@ export function drainage(options: {
       timer = setInterval(() => background(sweep()), SWEEP_EVERY).unref()
     },
     async stop() {
+      stopping = true
       clearInterval(timer)
       while (running.size > 0) await Promise.all(running)
     },

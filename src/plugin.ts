@@ -88,7 +88,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         service,
         scope,
         judging: { account: scope.account, policy: policy.current, traits: methods, now: chance.now, mayRequest },
-        adapter: storeAdapter(store.rows, keys.seal, chance),
+        adapter: storeAdapter(store.rows, keys, chance),
         pages: providerPages(dress),
         prefix,
         session,

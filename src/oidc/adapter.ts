@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider'
 import type { Chance, ProviderRow, ProviderRows } from '../domain/ports.ts'
-import { type KeyRing, open, seal } from '../domain/seal.ts'
+import { digest as keyedDigest, type KeyRing, open, seal } from '../domain/seal.ts'
 
 /** Ids have 128 random bits and more: a bare hash is enough, and a stolen dump holds no usable cookie or token (SC-1). */
 const digest = (value: string): string => createHash('sha256').update(value).digest('base64url')
@@ -13,14 +13,20 @@ const used = (model: string): Error =>
     ? new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
     : new errors.InvalidGrant(`${model} was already consumed`)
 
-export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance): AdapterFactory {
+export function storeAdapter(
+  rows: ProviderRows,
+  keys: { seal: KeyRing; digest: KeyRing },
+  chance: Chance,
+): AdapterFactory {
+  /** A user code is short enough to be typed, so short that a bare hash of it could be tried out. */
+  const typed = (userCode: string): string => keyedDigest(keys.digest, userCode, ['provider', 'userCode'])
   return (model) => {
     const context = (id: string): string[] => ['provider', model, id]
 
     const read = (id: string | undefined, row: ProviderRow | undefined): AdapterPayload | undefined => {
       if (!row || (row.expiresAt !== undefined && row.expiresAt <= chance.now())) return undefined
       const { sealed, at, consumed } = row.payload as { sealed: string; at: string; consumed?: number }
-      const payload = JSON.parse(open(keys, sealed, context(id ?? at))) as AdapterPayload
+      const payload = JSON.parse(open(keys.seal, sealed, context(id ?? at))) as AdapterPayload
       return {
         ...payload,
         ...(consumed !== undefined && { consumed }),
@@ -41,7 +47,7 @@ export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance):
           {
             // `at` lets a row that was found by another key be opened under its own name.
             payload: {
-              sealed: seal(keys, JSON.stringify(rest), context(at)),
+              sealed: seal(keys.seal, JSON.stringify(rest), context(at)),
               at,
               ...(consumed !== undefined && { consumed }),
             },
@@ -49,7 +55,7 @@ export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance):
             // An open interaction is no token: revoking a grant leaves it alone.
             ...(rest.grantId !== undefined && model !== 'Interaction' && { grantId: rest.grantId }),
             ...(rest.uid !== undefined && { uid: digest(rest.uid) }),
-            ...(rest.userCode !== undefined && { userCode: digest(rest.userCode) }),
+            ...(rest.userCode !== undefined && { userCode: typed(rest.userCode) }),
             ...(epoch !== undefined && { stamp: epoch }),
           },
           expiresIn === undefined ? undefined : chance.now() + expiresIn * 1000,
@@ -57,7 +63,7 @@ export function storeAdapter(rows: ProviderRows, keys: KeyRing, chance: Chance):
       },
       find: async (id) => read(digest(id), await rows.find(model, digest(id))),
       findByUid: async (uid) => read(undefined, await rows.findBy(model, 'uid', digest(uid))),
-      findByUserCode: async (code) => read(undefined, await rows.findBy(model, 'userCode', digest(code))),
+      findByUserCode: async (code) => read(undefined, await rows.findBy(model, 'userCode', typed(code))),
       async consume(id) {
         if (!(await rows.consume(model, digest(id), Math.floor(chance.now() / 1000)))) throw used(model)
       },

@@ -1,5 +1,7 @@
 // The attacker owns another site, another browser, or the raw socket: forged and replayed forms, swapped cookies, odd bodies.
 // Every answer has the right status, a page that can be read and every header; nothing is written, and nothing is a 500.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, it } from '@jest/globals'
 import type { Configuration } from 'oidc-provider'
 import { hidden, marks, type Response } from '../browser.ts'
@@ -434,7 +436,7 @@ eachStore('WB-1: the web', (database) => {
     expect(forms?.split(' ')).toEqual(["'self'", RP])
   })
 
-  it('WB-6: cookies are HttpOnly, SameSite, signed, small, and Secure with a prefix behind https', async () => {
+  it('WB-6: cookies are HttpOnly, SameSite, small and for this host alone', async () => {
     const w = await at.enter()
     const [username, b] = [someone(), anyone(w)]
     await w.add(username)
@@ -456,6 +458,40 @@ eachStore('WB-1: the web', (database) => {
     }
     expect(lines.some((line) => line.startsWith('known-'))).toBe(true)
     expect(lines.some((line) => line.startsWith('language='))).toBe(true)
+  })
+
+  it('WB-5, WB-6: with an https issuer every cookie is Secure, ours have the __Host- prefix, and HSTS lasts a year', async () => {
+    const issuer = 'https://login.example.test'
+    const w = await at.enter({ issuer })
+    const callback = w.provider.callback()
+    const server = createServer((request, response) => void callback(request, response))
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const headers = {
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'login.example.test',
+      'x-forwarded-for': '10.1.1.1',
+    }
+    const lines: string[] = []
+    for (const path of [
+      w.authorize().slice(issuer.length),
+      '/interaction/none?ui_locales=zh-TW',
+      '/nowhere?ui_locales=en',
+    ]) {
+      const response = await fetch(`${here}${path}`, {
+        headers: { ...headers, accept: 'text/html' },
+        redirect: 'manual',
+      })
+      lines.push(...response.headers.getSetCookie())
+      const lasts = /max-age=(\d+); includeSubDomains/.exec(
+        response.headers.get('strict-transport-security') ?? '',
+      )?.[1]
+      expect(Number(lasts)).toBeGreaterThanOrEqual(31_536_000)
+    }
+    server.close()
+    expect(lines.length).toBeGreaterThan(3)
+    for (const line of lines) expect(line).toMatch(/; *secure/i)
+    expect(lines.find((line) => line.includes('language'))).toMatch(/^__Host-language=zh-TW; path=\/;/)
   })
 
   it('WB-8: what is not registered is never redirected to', async () => {

@@ -100,7 +100,7 @@ export async function ourSite({ store, roots, chance, cost }: SiteOptions): Prom
 export async function bareSite({ store, roots, chance }: SiteOptions): Promise<Site> {
   const keys = await loadKeys(store.claims, roots, chance)
   const site = await open(async (issuer) => ({
-    provider: new Provider(issuer, bareConfiguration(keys, storeAdapter(store.rows, keys.seal, chance))),
+    provider: new Provider(issuer, bareConfiguration(keys, storeAdapter(store.rows, keys, chance))),
   }))
   return { ...site, keys }
 }

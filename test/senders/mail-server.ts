@@ -39,6 +39,8 @@ export async function mailServer({
     disabledCommands: login ? ['STARTTLS'] : ['AUTH', 'STARTTLS'],
     allowInsecureAuth: true,
     disableReverseLookup: true,
+    // A client that keeps its connection for later does not hold up the end.
+    closeTimeout: 100,
     onConnect(_session, done) {
       connections++
       done()
