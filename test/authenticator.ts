@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 const bytesOf = (base32: string): Buffer => {
-  const bits = [...base32.toUpperCase().replace(/[^A-Z2-7]/g, '')]
+  const bits = Array.from(base32.toUpperCase().replace(/[^A-Z2-7]/g, ''))
     .map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, '0'))
     .join('')
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))

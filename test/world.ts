@@ -120,7 +120,7 @@ export async function world(setup: WorldOptions = {}): Promise<World> {
     const provider = new Provider(
       issuer,
       self.configure({
-        clients: setup.clients ?? [client as never],
+        clients: setup.clients ?? [client],
         ...setup.host,
         features: {
           deviceFlow: { enabled: true },
