@@ -30,6 +30,19 @@ export interface Notices {
   notMe: NotMe
 }
 
+/** The same mail for the same event and address, whoever queues it. */
+const idOf = (event: AuditEvent, address: string): string =>
+  `notice-${createHash('sha256').update(`${event.id}:${address}`).digest('base64url').slice(0, 32)}`
+
+/** The proven address that an administrator replaced. */
+function formerAddress({ kind, detail }: AuditEvent): string | undefined {
+  if (kind !== 'account.updated') return undefined
+  const changes = (detail?.['changes'] ?? []) as { field: string; from: unknown }[]
+  const verified = changes.find(({ field }) => field === 'emailVerified')
+  const from = changes.find(({ field }) => field === 'email')?.from
+  return typeof from === 'string' && verified?.from !== false ? from : undefined
+}
+
 const claimOf = (token: string): string => `not-me:${createHash('sha256').update(token).digest('base64url')}`
 const USED = 'used'
 
@@ -55,14 +68,29 @@ export function createNotices(options: {
     const notMe = `${issuer.replace(/\/$/, '')}/self-service/not-me/${token}`
     const denial: Denial = { accountId: account.id, at: event.at, what: event.kind, until: event.at + LINK_LIFE }
     const where = [event.address, event.browser].filter(Boolean).join(', ')
-    const values = { what: event.kind, when: event.at, where, notMe, ...helpdesk() }
-    const id = `notice-${createHash('sha256').update(`${event.id}:${address}`).digest('base64url').slice(0, 32)}`
+    const { method, label } = (event.detail ?? {}) as { method?: string; label?: string }
+    const item = method === undefined ? {} : { item: `${method}\t${label ?? ''}` }
+    // Only an address that was proven before the change may deny it.
+    const link = formerAddress(event) === undefined || formerAddress(event) === address ? { notMe } : {}
+    const values = { what: event.kind, when: event.at, where, ...item, ...link, ...helpdesk() }
     await post(
       { to: address, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE },
       languageOf(account, event),
-      id,
+      idOf(event, address),
     )
     await claims.claim(claimOf(token), JSON.stringify(denial))
+  }
+
+  /** What was registered, when all of it is. */
+  async function summary(account: Account, event: AuditEvent): Promise<void> {
+    const list = event.detail?.['list']
+    const values = { list: typeof list === 'string' ? list : '', when: event.at, ...helpdesk() }
+    const language = languageOf(account, event)
+    await Promise.all(
+      addressesOf(account).map((to) =>
+        post({ to, template: 'registered', values, expiresAt: event.at + NOTICE_LIFE }, language, idOf(event, to)),
+      ),
+    )
   }
 
   const helpdesk = (): { helpdesk?: string } => {
@@ -121,9 +149,16 @@ export function createNotices(options: {
 
   return {
     async tell(account, event) {
-      if (event.outcome !== 'success' || !told.has(event.kind)) return
-      if (policy().notify.user)
+      if (event.outcome !== 'success') return
+      const { detail = {} } = event
+      const asked = told.has(event.kind) || (event.kind === 'registration.item' && detail['tell'] === true)
+      if (policy().notify.user && event.kind === 'registration.completed') await summary(account, event)
+      if (policy().notify.user && asked) {
         await Promise.all(addressesOf(account).map((address) => letter(account, event, address)))
+        // The address that was there before hears of its removal, and may deny it; the new one may not.
+        const before = formerAddress(event)
+        if (before !== undefined) await letter(account, event, before)
+      }
       if (event.kind === 'password.reset' && policy().notify.admins && isAdmin(policy(), account)) {
         await colleagues(account, event)
       }

@@ -42,7 +42,7 @@ export function drainage(options: {
   log: { error(facts: object, text: string): void }
 }): Drainage {
   const { store, chance, change, tell, heard, log } = options
-  const running = new Set<Promise<void>>()
+  const running = new Set<Promise<unknown>>()
   const underway = new Set<string>()
   const done = new Set<string>()
   let timer: NodeJS.Timeout | undefined
@@ -70,10 +70,13 @@ export function drainage(options: {
     }
   }
 
+  function waits(error: unknown): false {
+    log.error({ err: error }, 'events wait in the outbox')
+    return false
+  }
+
   function background(work: Promise<void>): void {
-    const task = work
-      .catch((error: unknown) => log.error({ err: error }, 'events wait in the outbox'))
-      .finally(() => running.delete(task))
+    const task = work.catch(waits).finally(() => running.delete(task))
     running.add(task)
   }
 
@@ -100,19 +103,24 @@ export function drainage(options: {
       await Promise.all(
         some.map(async (account) => {
           const settled = account.outbox.every(({ at }) => at < now - SETTLED)
-          if (!settled || !(await emptied(account))) later.add(account.id)
+          // One account whose notice cannot be made must not keep those of others.
+          const gone = settled && (await emptied(account).catch(waits))
+          if (!gone) later.add(account.id)
         }),
       )
     }
-    await store.tidy(now)
   }
 
   return {
     soon: (account) => background(drain(account)),
     delivered: ({ id }) => done.has(id),
     start() {
-      background(sweep())
-      timer = setInterval(() => background(sweep()), SWEEP_EVERY).unref()
+      const look = (): void => {
+        background(sweep())
+        background(store.tidy(chance.now()))
+      }
+      look()
+      timer = setInterval(look, SWEEP_EVERY).unref()
     },
     async stop() {
       stopping = true

@@ -43,8 +43,14 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
 
   const emitter = new EventEmitter()
   const emit = (event: AuditEvent): void => {
-    emitter.emit(event.kind, event)
-    emitter.emit('*', event)
+    // A listener of the host's that fails is the host's failure, not the user's.
+    for (const kind of [event.kind, '*']) {
+      try {
+        emitter.emit(kind, event)
+      } catch (error) {
+        log.error({ err: error, kind }, 'a listener failed')
+      }
+    }
   }
   const drain = drainage({
     store,

@@ -71,8 +71,10 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
 
   let authorization = '/auth'
   /** A host with a directory that takes no passwords has nothing to change here. */
+  const mayChange = options.directory === undefined || options.directory.setPassword !== undefined
   const mayRequest = (clientId: string, prompt: string): boolean =>
-    clientId === selfClientId || (policy.current().clients?.[clientId]?.prompts.includes(prompt) ?? false)
+    mayChange &&
+    (clientId === selfClientId || (policy.current().clients?.[clientId]?.prompts.includes(prompt) ?? false))
 
   post.start()
   drain.start()

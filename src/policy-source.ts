@@ -1,4 +1,5 @@
 // The policy of the moment, wherever it comes from, and one audit event for each change, however many processes see it.
+import { createHash } from 'node:crypto'
 import type { LivePolicy } from './config/live.ts'
 import { differences } from './config/differences.ts'
 import type { Policy } from './domain/policy.ts'
@@ -39,7 +40,7 @@ export function policySource(options: {
     const after: Stands = { count: before.count + 1, policy: next }
     await audit.append([
       {
-        id: `policy-${after.count}`,
+        id: `policy-${after.count}-${createHash('sha256').update(JSON.stringify(changes)).digest('base64url').slice(0, 16)}`,
         kind: 'policy.changed',
         outcome: 'success',
         at: chance.now(),
@@ -49,7 +50,8 @@ export function policySource(options: {
         },
       },
     ])
-    await claims.swap(CLAIM, standing, JSON.stringify(after))
+    // Another process was quicker: with the same change there is nothing left to tell, with another one there is.
+    if (!(await claims.swap(CLAIM, standing, JSON.stringify(after)))) await record(next)
   }
 
   return {

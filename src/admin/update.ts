@@ -35,6 +35,7 @@ export const update =
       ...(newEmail !== undefined && { email: newEmail }),
       // Nobody vouched for a new address yet: a code mailed there would prove nothing about the account's owner.
       emailVerified: verified || (account.emailVerified && newEmail === oldEmail),
+      ...(newEmail !== oldEmail && withoutAddress(account, oldEmail)),
       groups: [...new Set([...account.groups, ...join])].filter((group) => !leave.includes(group)),
     }
     const [from, to] = [facts(account), facts(next)]
@@ -44,3 +45,11 @@ export const update =
     if (changes.length === 0) return { unchanged: 'is so already' }
     return done(next, told(acting, account, 'account.updated', { changes }))
   }
+
+/** A mailbox that was replaced, lost or taken over opens nothing any more: what it proved goes, and so do open flows. */
+const withoutAddress = (account: Account, address: string | undefined): Pick<Account, 'credentials' | 'epoch'> => ({
+  credentials: account.credentials.filter(
+    ({ data }) => (data as { address?: unknown } | null)?.address !== address || address === undefined,
+  ),
+  epoch: account.epoch + 1,
+})

@@ -43,13 +43,21 @@ export function accountsOver(options: {
       groups: [...(person.groups ?? [])],
       disabled: person.disabled ?? false,
     }
-    const { name: _name, email: _email, ...stored } = (await store.find(person.id)) ?? (await begin(person, who))
+    const known = (await store.find(person.id)) ?? (await begin(person, who))
+    const { name: _name, email: _email, ...stored } = await seen(known, who.disabled)
     return {
       ...stored,
       ...who,
       ...(person.name !== undefined && { name: person.name }),
       ...(person.email !== undefined && { email: person.email }),
     }
+  }
+
+  /** Somebody who was disabled and is enabled again has to sign in anew: the first look that sees it raises the epoch (SE-9). */
+  async function seen(stored: Account, disabled: boolean): Promise<Account> {
+    if (stored.disabled === disabled) return stored
+    const next = { ...stored, disabled, epoch: stored.epoch + (disabled ? 1 : 0), version: stored.version + 1 }
+    return (await store.replace(next, stored.version)) ? next : ((await store.find(stored.id)) ?? stored)
   }
 
   async function begin(person: Person, who: Pick<Account, 'username' | 'groups' | 'emailVerified'>): Promise<Account> {

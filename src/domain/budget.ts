@@ -102,5 +102,7 @@ export const budgets = {
     ],
   },
   recoveryCode: { windows: [{ limit: 10, period: HOUR }] },
+  /** Resets begun from one source address (RS-14). */
+  resetsAsked: { windows: [{ limit: 20, period: HOUR }] },
   source: { windows: [{ limit: 100, period: 10 * MINUTE }] },
 } as const satisfies Record<string, Budget>

@@ -84,6 +84,13 @@ const inResetScope = ({ reset }: Policy, account: Account): boolean =>
 /** How many independent proofs a reset asks of this account. Administrators: always two. */
 export const gatesOf = (policy: Policy, account: Account): 1 | 2 => (isAdmin(policy, account) ? 2 : policy.reset.gates)
 
+/**
+ * One gate by policy is one only where sign-in still asks for another thing: without a factor the same mailbox would open the
+ * reset, and then the trust gate (EN-1, RS-6).
+ */
+export const gatesAsked = (traits: Traits, policy: Policy, account: Account): 1 | 2 =>
+  policy.mfa.required && factors(traits, account).length === 0 ? 2 : gatesOf(policy, account)
+
 /** How many must be registered for it; none where the account may not reset. */
 const gates = (policy: Policy, account: Account): number =>
   isAdmin(policy, account) || inResetScope(policy, account) ? gatesOf(policy, account) : 0
@@ -98,10 +105,12 @@ export function canReset(traits: Traits, policy: Policy, account: Account, now: 
   const usable = account.credentials.filter((credential) => !credential.disabled).map((credential) => credential.method)
   if (!account.password && account.credentials.length === 0 && account.activation) {
     if (isAdmin(policy, account)) return 'administrator'
-    return now < account.activation.until ? 'activation' : 'not-registered'
+    const reachable = traits.some(({ id, serves }) => serves.includes('bootstrap') && policy.reset.methods.includes(id))
+    const known = account.email !== undefined && account.emailVerified
+    return reachable && known && now < account.activation.until ? 'activation' : 'not-registered'
   }
   const kinds = recoveryKinds(traits, policy, usable).size
-  return kinds >= asked(traits, policy, usable, gatesOf(policy, account)) ? 'reset' : 'not-registered'
+  return kinds >= asked(traits, policy, usable, gatesAsked(traits, policy, account)) ? 'reset' : 'not-registered'
 }
 
 /** One gate is enough where it can be a method that is no second factor: sign-in still asks for another thing (RS-6). */
@@ -201,7 +210,7 @@ export function skip(policy: Policy, account: Account, now: Time): Account | und
     grace: {
       skips: account.grace.skips + (byDeadline ? 0 : 1),
       coveredUntil: Math.min(now + DAY, left.until ?? Number.POSITIVE_INFINITY),
-      snoozedUntil: now + policy.registration.grace.snoozeDays * DAY,
+      snoozedUntil: Math.min(now + policy.registration.grace.snoozeDays * DAY, left.until ?? Number.POSITIVE_INFINITY),
     },
   }
 }

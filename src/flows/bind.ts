@@ -9,9 +9,6 @@ import { event } from './flow.ts'
 import { frozen, thawed } from './freeze.ts'
 import { repeated } from './second-factor.ts'
 
-/** A notice is worth sending for a day. */
-const NOTICE_LIFE = 24 * 60 * 60_000
-
 /** Writes the new credential, if the account still is what it was judged to be. */
 export async function bind(
   facts: Facts,
@@ -45,26 +42,26 @@ export async function bind(
     const spent = { tag, at: facts.now, evidence }
     const next = { ...thawed(facts, fresh), credentials: [...fresh.credentials, credential], spent }
     const about = { accountId: fresh.id, detail: { method: method.id, credential: id, label: credential.label } }
-    const events = [event(facts, tools, gate ? 'trust-gate' : 'registration.item', about)]
-    if (gate) events.push(event(facts, tools, 'registration.item', about))
+    // Nothing was mailed in this flow that would have warned the owner: the binding itself does (EN-10).
+    const unheard = method.standalone && !facts.record.evidence.some(({ destination }) => destination !== undefined)
+    const item = { ...about, detail: { ...about.detail, ...(unheard && { tell: true }) } }
+    const events = [event(facts, tools, 'registration.item', item)]
+    if (gate) events.unshift(event(facts, tools, 'trust-gate', about))
     if (isRegistered(facts.methods, facts.policy, next)) {
-      events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id }))
+      const list = listed(facts, next)
+      events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id, detail: { list } }))
     }
     return changed(next, ...events)
   })
   if (isProblem(written)) return (again && repeated(again, tag)) ?? written
-  if (isRegistered(facts.methods, facts.policy, written)) await tell(facts, tools, written)
   return { met: evidence, account: written }
 }
 
-/** The owner hears of it at the address on file, whoever it was (EN-10). */
-async function tell(facts: Facts, tools: Tools, account: Account): Promise<void> {
-  if (account.email === undefined || !account.emailVerified) return
+/** What this flow added, a line each, for the notice to the owner: `method<TAB>hint`. */
+function listed(facts: Facts, account: Account): string {
   const added = new Set(facts.record.evidence.map(({ credential }) => credential))
   const fresh = account.credentials.filter(({ id, addedAt }) => added.has(id) || addedAt === facts.now)
   const line = (one: Credential): string =>
     `${one.method}\t${facts.methods.find(({ id }) => id === one.method)?.describe(one) ?? ''}`
-  const values = { list: fresh.map(line).join('\n'), when: facts.now }
-  const letter = { to: account.email, template: 'registered', values, expiresAt: facts.now + NOTICE_LIFE }
-  await tools.post(letter, facts.visit.language, tools.chance.random(9).toString('base64url'))
+  return fresh.map(line).join('\n')
 }

@@ -82,8 +82,8 @@ export async function begin<Result>(act: Act<Result>, method: Method, facts: Fac
   return {
     step,
     send: async () => {
-      await tools.post(send, facts.visit.language, letter)
-      await tools.audit.append([event(facts, tools, 'mail.requested', { accountId: act.account.id, detail })])
+      const asked = event(facts, tools, 'mail.requested', { accountId: act.account.id, detail })
+      await Promise.all([tools.post(send, facts.visit.language, letter), tools.audit.append([asked])])
     },
   }
 }
@@ -146,16 +146,21 @@ export async function answer<Result extends object>(
   return { step: { requirement: act.requirement, method: method.id, sealed }, problem }
 }
 
-/** Whose budget it is. Somebody who knows a name alone must not close the owner's: a known browser has its own (TH-3). */
+/**
+ * Whose budget it is. Somebody who knows a name alone must not close the owner's (TH-3): a known browser has its own, and
+ * so has a flow that passed a gate, because whoever did is no stranger.
+ */
 function whose<Result>({ account, purpose }: Act<Result>, facts: Facts): string {
-  const browser = purpose === 'recovery' ? facts.visit.knownBrowser(account) : undefined
-  return browser === undefined ? account.id : `${account.id}:${browser}`
+  if (purpose !== 'recovery') return account.id
+  const browser = facts.visit.knownBrowser(account)
+  const proven = facts.record.evidence.some(({ kind }) => kind === 'gate')
+  return [account.id, ...(browser === undefined ? [] : [browser]), ...(proven ? ['proven'] : [])].join(':')
 }
 
 const guessOf =
   <Result>(act: Act<Result>, facts: Facts) =>
   (limit: Limit): { key: string; budget: Limit['budget']; refused: ProblemCode } => ({
-    key: `${limit.key}:${whose(act, facts)}`,
+    key: `${limit.key}:${whose(act, facts)}${limit.perSource ? `:${facts.visit.address}` : ''}`,
     budget: limit.budget,
     refused: limit.refused,
   })

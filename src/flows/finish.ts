@@ -3,7 +3,7 @@ import { changed } from '../domain/accounts.ts'
 import { isProblem, type Problem } from '../domain/problems.ts'
 import type { Account, Time } from '../domain/types.ts'
 import type { Facts, Tools } from './flow.ts'
-import { event, evidenceOf } from './flow.ts'
+import { event, evidenceOf, ownSession } from './flow.ts'
 import { thawed } from './freeze.ts'
 import { settle } from './guess.ts'
 
@@ -28,19 +28,20 @@ export interface SignedIn {
 
 const BROWSERS = 10
 
-/** `mfa` only when two factors of different kinds were proven now; a mailed code is none (NIST SP 800-63B-4 3.1.3.1). */
+/**
+ * `mfa` only when two factors of different kinds were proven now; a mailed code is none (NIST SP 800-63B-4 3.1.3.1). Judged by
+ * evidence: a session that a host's own sign-in page made stands for the first factor, whatever that page called it.
+ */
 function methodsProven(facts: Facts): string[] {
-  const { session } = facts.visit
+  const session = ownSession(facts)
   const fresh = evidenceOf(facts.record, 'password') !== undefined
   // A step-up, or a change of password, adds to what the session proved; a new sign-in starts from nothing.
-  const goesOn = session !== undefined && (!fresh || facts.record.journey === 'change_password')
-  const before = goesOn ? session.amr : []
+  const before = session && (!fresh || facts.record.journey === 'change_password') ? session.amr : []
   const now = facts.record.evidence.flatMap((evidence) => [...evidence.amr])
+  const second = facts.record.evidence.some(({ kind, amr }) => kind !== 'password' && amr.length > 0)
+  const both = before.includes('mfa') || ((fresh || session !== undefined) && second)
   const all = [...new Set([...before, ...now])].filter((value) => value !== 'mfa')
-  // A session that a host's own sign-in page made stands for the first factor, whatever that page called it.
-  const first = fresh ? ['pwd'] : before
-  const kinds = fresh || session ? all.filter((value) => !first.includes(value)).length : 0
-  return kinds > 0 ? [...all, 'mfa'] : all
+  return both ? [...all, 'mfa'] : all
 }
 
 /** Completes the flow: ends what was counted in a row, makes the browser a known one, and tells the audit trail. */
@@ -70,7 +71,7 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
     epoch: account.epoch,
     acr: amr.includes('mfa') ? acr.multiFactor : acr.password,
     amr,
-    authTime: password?.at ?? facts.visit.session?.loginAt ?? facts.now,
+    authTime: password?.at ?? ownSession(facts)?.loginAt ?? facts.now,
     browser,
   }
 }

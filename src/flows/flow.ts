@@ -134,6 +134,10 @@ export function event(
   }
 }
 
+/** The session of the very account that the flow is about; another account's proves nothing here. */
+export const ownSession = ({ visit, account }: Facts): Visit['session'] =>
+  account && visit.session?.accountId === account.id ? visit.session : undefined
+
 export const evidenceOf = (record: FlowRecord, kind: Evidence['kind']): Evidence | undefined =>
   record.evidence.findLast((evidence) => evidence.kind === kind)
 

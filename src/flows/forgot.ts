@@ -36,6 +36,10 @@ export const named: Requirement = {
   async answer(facts, form, tools): Promise<Answer> {
     const username = (form['username'] ?? '').trim()
     if (username === '') return { problem: 'username_missing' }
+    const asking = tools.chance.random(9).toString('base64url')
+    const source = await tools.budgets.admit(`resets:${facts.visit.address}`, budgets.resetsAsked, facts.now, asking)
+    if (!source.admitted)
+      return { problem: 'too_many_requests', ...(source.until !== undefined && { until: source.until }) }
     const goal = form['action'] === 'unlock' && facts.policy.reset.unlock ? 'unlock' : 'reset'
     const account = username.length > LONGEST_NAME ? undefined : await tools.accounts.findByUsername(username)
     const digest = tools.digest(tools.usernameKey(username.slice(0, LONGEST_NAME)), 'named')
@@ -93,12 +97,12 @@ const neverByDecoy = (ceremony: AnyCeremony<Proven>): AnyCeremony<Proven> => ({
 
 function act(facts: Facts, subject: Subject): Act<Proven> {
   const passed = gatesPassed(facts)
-  const kinds = passed.map(({ method }) => facts.methods.find(({ id }) => id === method)?.kind)
+  const kinds = new Set(passed.map(({ method }) => facts.methods.find(({ id }) => id === method)?.kind))
   return {
     requirement: `gate-${passed.length + 1}`,
     purpose: 'recovery',
     account: subject.account,
-    methods: resetMethods(facts).filter((method) => !kinds.includes(method.kind)),
+    methods: resetMethods(facts).filter((method) => !kinds.has(method.kind)),
     ceremony: (method: Method) => neverByDecoy(method.prove),
   }
 }

@@ -51,6 +51,7 @@ async function judged(facts: Facts, form: Form, account: Account, tools: Tools):
 export async function choosePassword(facts: Facts, form: Form, why: Why, tools: Tools): Promise<Answer> {
   const account = facts.account as Account
   if (frozen(facts, account)) return { over: 'changes_frozen' }
+  if (tools.directory && !tools.directory.setPassword) return { over: 'not_found' }
   const password = await judged(facts, form, account, tools)
   if (typeof password !== 'string') return password
   const hash = tools.directory ? undefined : await tools.passwords.hash(password)
@@ -68,7 +69,7 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
       ...rest,
       epoch: fresh.epoch + 1,
       browsers: [],
-      spent: { tag, at: facts.now },
+      spent: { tag, at: facts.now, evidence: met },
       ...(hash !== undefined && { password: { hash, changedAt: facts.now } }),
     }
     return changed(

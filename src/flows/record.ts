@@ -46,6 +46,10 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
   }
   if (!stored || !belongs(stored, visit)) return begin()
   if (stored.expiresAt <= now) return begin(stored.evidence.length > 0 ? 'flow_expired' : undefined)
+  // Somebody else signed in here meanwhile: what was proven for one account says nothing about another (EN-12).
+  if (ofSession !== undefined && stored.accountId !== undefined && stored.accountId !== ofSession) {
+    return begin('account_changed')
+  }
   const whose = stored.accountId ?? ofSession
   const account = await behind(whose, stored, tools)
   // A reset goes on as if nothing were: whoever holds a name alone must not learn what became of the account (EM-1).

@@ -1,5 +1,5 @@
 // Whom a reset is about: an account that may, or one that only looks like it. The pages, the work and the waits are the same.
-import { canReset, gatesOf, type Policy } from '../domain/policy.ts'
+import { canReset, gatesAsked, type Policy } from '../domain/policy.ts'
 import { newAccount } from '../domain/accounts.ts'
 import type { Account, Credential } from '../domain/types.ts'
 import type { Method } from '../methods/method.ts'
@@ -25,7 +25,7 @@ export function standing(facts: Facts): Standing {
   const activation = verdict === 'activation'
   return {
     real: verdict === 'reset' || activation ? account : undefined,
-    gates: activation ? 1 : account ? gatesOf(policy, account) : policy.reset.gates,
+    gates: activation ? 1 : account ? gatesAsked(methods, policy, account) : policy.reset.gates,
     activation,
   }
 }
@@ -44,7 +44,7 @@ export const resetMethods = (facts: Facts): Method[] =>
 
 /** First password of an account that has none: the address on file is the only gate there is. */
 const onFile = (facts: Facts, account: Account): Credential[] => {
-  const gate = facts.methods.find((method) => method.id === facts.policy.registration.trustGate)
+  const gate = resetMethods(facts).find((method) => method.serves.includes('bootstrap'))
   if (!gate || account.email === undefined || !account.emailVerified) return []
   const id = `on-file:${account.id}`
   return [{ id, method: gate.id, label: '', addedAt: account.addedAt, data: { address: account.email } }]
@@ -58,6 +58,6 @@ export function subjectOf(facts: Facts, tools: Tools): Subject {
   const vault = tools.vault(base.id)
   const made = resetMethods(facts)
     .filter((method) => !held.some((credential) => credential.method === method.id))
-    .map((method) => ({ ...method.decoy({ vault, chance: tools.chance }), id: `${DECOY}${method.id}` }))
+    .map((method) => method.decoy({ vault, chance: tools.chance }))
   return { ...stands, account: { ...base, credentials: [...held, ...made] } }
 }

@@ -6,7 +6,7 @@ import type { Account, Credential, Evidence, Form } from '../domain/types.ts'
 import type { Method, Proven } from '../methods/method.ts'
 import { type Act, answer, begin, current, view } from './ceremony.ts'
 import type { Answer, Facts, Requirement, Tools } from './flow.ts'
-import { event } from './flow.ts'
+import { event, ownSession } from './flow.ts'
 import type { Choice, Page } from './pages.ts'
 
 /** Methods of these credentials: the last used one first, then strongest first. */
@@ -158,7 +158,7 @@ const RECENT = 5 * 60_000
 export const recentFactor: Requirement = {
   ...secondFactor,
   met(facts) {
-    const { session } = facts.visit
+    const session = ownSession(facts)
     const recent = session?.amr.includes('mfa') === true && facts.now - (session.loginAt ?? 0) < RECENT
     return recent || secondFactor.met(facts)
   },

@@ -42,6 +42,8 @@ export interface Limit {
   budget: Budget
   /** What the page says when it is spent. */
   refused: ProblemCode
+  /** Counted for each source address by itself: so long that guessing it is hopeless, and no stranger may close it. */
+  perSource?: true
   /** What becomes of the account when the count in a row is spent. */
   exhausted?: (account: Account) => Account
 }

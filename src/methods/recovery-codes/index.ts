@@ -81,6 +81,8 @@ const prove: Ceremony<undefined, Proven> = {
       key: purpose === 'recovery' ? 'reset-recovery' : 'recovery',
       budget: budgets.recoveryCode,
       refused: 'too_many_codes',
+      // 120 bits: a reset must stay open to an owner whose name others know (TH-3).
+      ...(purpose === 'recovery' && { perSource: true as const }),
     },
   ],
   async answer(_kept, input, turn) {
