@@ -128,9 +128,11 @@ eachStore('EN-5: the failing store', (database) => {
         seen.push(failed)
         const about = `${name}, ${call}: ${failed}`
         expect([about, leaked(result)]).toEqual([about, false])
-        // The trail is told beside the response, and again later, of what the account's outbox keeps.
-        if (result.status === 200) expect(about).toContain('audit.append')
-        else unavailable(about, result)
+        // Trail and notices are told beside the response, and again later, of what the account's outbox keeps.
+        if (result.status !== 200) unavailable(about, result)
+        else if (failed === 'mails.put')
+          expect([about, (await w.account(username)).outbox.length > 0]).toEqual([about, true])
+        else expect(about).toContain('audit.append')
         const { credentials } = await w.account(username)
         expect([about, credentials.length <= 3]).toEqual([about, true])
         // The same form once more, or the page as it stands now.
