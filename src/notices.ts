@@ -81,15 +81,24 @@ export function createNotices(options: {
     await claims.claim(claimOf(token), JSON.stringify(denial))
   }
 
+  /** Queued before, perhaps sent and gone from the queue: by another process, or by this one before it died. */
+  async function once(id: string, queue: () => Promise<void>): Promise<void> {
+    if ((await claims.find(id)) !== undefined) return
+    await queue()
+    await claims.claim(id, 'queued')
+  }
+
   /** What was registered, when all of it is. */
   async function summary(account: Account, event: AuditEvent): Promise<void> {
     const list = event.detail?.['list']
     const values = { list: typeof list === 'string' ? list : '', when: event.at, ...helpdesk() }
     const language = languageOf(account, event)
     await Promise.all(
-      addressesOf(account).map((to) =>
-        post({ to, template: 'registered', values, expiresAt: event.at + NOTICE_LIFE }, language, idOf(event, to)),
-      ),
+      addressesOf(account).map((to) => {
+        const id = idOf(event, to)
+        const letter = { to, template: 'registered', values, expiresAt: event.at + NOTICE_LIFE }
+        return once(id, () => post(letter, language, id))
+      }),
     )
   }
 
@@ -109,9 +118,8 @@ export function createNotices(options: {
         if (to === undefined) continue
         const values = { what: 'admin.reset', who: account.username, when: event.at, where: '', ...helpdesk() }
         const id = `notice-${createHash('sha256').update(`${event.id}:admin:${other.id}`).digest('base64url').slice(0, 32)}`
-        if ((await claims.find(id)) !== undefined) continue
-        await post({ to, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE }, other.language ?? 'en', id)
-        await claims.claim(id, 'queued')
+        const letter = { to, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE }
+        await once(id, () => post(letter, other.language ?? 'en', id))
       }
       after = page.at(-1)?.id
       if (page.length < 500 || after === undefined) return
