@@ -35,7 +35,7 @@ export const update =
       ...(newEmail !== undefined && { email: newEmail }),
       // Nobody vouched for a new address yet: a code mailed there would prove nothing about the account's owner.
       emailVerified: verified || (account.emailVerified && newEmail === oldEmail),
-      ...(newEmail !== oldEmail && withoutAddress(account, oldEmail)),
+      ...(oldEmail !== undefined && newEmail !== oldEmail && withoutAddress(account, oldEmail)),
       groups: [...new Set([...account.groups, ...join])].filter((group) => !leave.includes(group)),
     }
     const [from, to] = [facts(account), facts(next)]
@@ -47,9 +47,7 @@ export const update =
   }
 
 /** A mailbox that was replaced, lost or taken over opens nothing any more: what it proved goes, and so do open flows. */
-const withoutAddress = (account: Account, address: string | undefined): Pick<Account, 'credentials' | 'epoch'> => ({
-  credentials: account.credentials.filter(
-    ({ data }) => (data as { address?: unknown } | null)?.address !== address || address === undefined,
-  ),
+const withoutAddress = (account: Account, address: string): Pick<Account, 'credentials' | 'epoch'> => ({
+  credentials: account.credentials.filter(({ data }) => (data as { address?: unknown } | null)?.address !== address),
   epoch: account.epoch + 1,
 })

@@ -196,6 +196,9 @@ describe('update', () => {
       email: 'bob@example.org',
       emailVerified: false,
       groups: ['ops'],
+      // A mailbox that was replaced opens nothing any more.
+      credentials: account.credentials.filter(({ id }) => id !== 'email'),
+      epoch: account.epoch + 1,
     })
     expect(events[0]?.detail).toEqual({
       changes: [

@@ -142,13 +142,15 @@ eachStore('wizard', (database) => {
         await w.add(username)
         const b = w.browser()
         await wizard(w, b, username, stop)
-        const [before, mails] = [b.now?.html, w.outbox.mails().length]
+        // The notice of what was registered leaves beside the response.
+        const codes = (): number => w.outbox.mails().filter(({ subject }) => /code/.test(subject)).length
+        const [before, mails] = [b.now?.html, codes()]
         const plain = (html = ''): string => html.replace(/Reference: \S+/g, '')
         for (let round = 0; round < 3; round++) {
           await b.open(b.now?.url ?? '')
           expect(plain(b.now?.html)).toBe(plain(before))
         }
-        expect(w.outbox.mails()).toHaveLength(mails)
+        expect(codes()).toBe(mails)
       },
     )
 
