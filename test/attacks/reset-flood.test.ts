@@ -87,7 +87,8 @@ eachStore('RS-14: floods of a reset', (database) => {
     const guesses = await Promise.all(
       strangers.map((b) => b.submit({ code: 'AAAA-AAAA-AAAA-AAAA-AAAA-AAAA', action: 'continue' })),
     )
-    expect(statuses(guesses)).toEqual({ 422: 10, 429: 4 })
+    // A recovery code has 120 bits: guesses are counted for each source by itself, so that no stranger closes this gate.
+    expect(statuses(guesses)).toEqual({ 422: 14 })
     await Promise.all(strangers.map((b) => b.submit({ method: 'email' })))
     const flood = parallel(60, async () => (await at1(w, who.username)).submit({ method: 'email' }))
 
