@@ -13,6 +13,10 @@ const ours = (error: unknown): boolean =>
   error instanceof mongoose.Error.ValidationError ||
   error instanceof mongoose.Error.CastError
 
+/** A system error of Node, such as EPIPE: the driver passes some of its sockets' on as they are. */
+const ofSocket = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)
+
 export const duplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11_000
 
 /** Resolves to what `insert` says when the value is new, else to `taken`. */
@@ -52,7 +56,7 @@ export const run: Run = async (verb) => {
     return first
   } catch (error) {
     if (ours(error)) throw error
-    if (error instanceof MongoError || error instanceof mongoose.Error) {
+    if (error instanceof MongoError || error instanceof mongoose.Error || ofSocket(error)) {
       throw new Unavailable('unavailable', `the store failed: ${reason(error)}`, { cause: error })
     }
     throw error
