@@ -1,9 +1,9 @@
 // The policy of the moment, wherever it comes from, and one audit event for each change, however many processes see it.
-import { createHash } from 'node:crypto'
 import type { LivePolicy } from './config/live.ts'
 import { differences } from './config/differences.ts'
 import type { Policy } from './domain/policy.ts'
 import type { AuditStore, Chance, ClaimStore } from './domain/ports.ts'
+import type { AuditEvent } from './domain/types.ts'
 
 export interface PolicySource {
   current(): Policy
@@ -15,6 +15,7 @@ const CLAIM = 'policy'
 interface Stands {
   count: number
   policy: Policy
+  event?: AuditEvent
 }
 
 const isLive = (policy: Policy | LivePolicy): policy is LivePolicy => 'refresh' in policy
@@ -30,28 +31,31 @@ export function policySource(options: {
   const current = (): Policy => (isLive(policy) ? policy.current() : policy)
   let recorded: Policy | undefined
 
-  /** The event first, under an id that every process makes alike; then the exchange. A crash between them repeats both. */
+  /**
+   * One exchange, won by one process; the event stands in it, so that whoever looks next can still tell it to the trail when
+   * the winner died before (LG-3). The trail keeps one of an id.
+   */
   async function record(next: Policy): Promise<void> {
-    const first: Stands = { count: 0, policy: next }
-    const standing = await claims.claim(CLAIM, JSON.stringify(first))
+    const standing = await claims.claim(CLAIM, JSON.stringify({ count: 0, policy: next } satisfies Stands))
     const before = JSON.parse(standing) as Stands
+    if (before.event) await audit.append([before.event])
     const changes = differences(before.policy, JSON.parse(JSON.stringify(next)))
     if (changes.length === 0) return
-    const after: Stands = { count: before.count + 1, policy: next }
-    await audit.append([
-      {
-        id: `policy-${after.count}-${createHash('sha256').update(JSON.stringify(changes)).digest('base64url').slice(0, 16)}`,
-        kind: 'policy.changed',
-        outcome: 'success',
-        at: chance.now(),
-        actor: 'policy',
-        detail: {
-          changes: changes.map(({ path, from, to }) => ({ option: path, from: from ?? null, to: to ?? null })),
-        },
+    const count = before.count + 1
+    const event: AuditEvent = {
+      id: `policy-${count}`,
+      kind: 'policy.changed',
+      outcome: 'success',
+      at: chance.now(),
+      actor: 'policy',
+      detail: {
+        changes: changes.map(({ path, from, to }) => ({ option: path, from: from ?? null, to: to ?? null })),
       },
-    ])
+    }
+    const won = await claims.swap(CLAIM, standing, JSON.stringify({ count, policy: next, event } satisfies Stands))
     // Another process was quicker: with the same change there is nothing left to tell, with another one there is.
-    if (!(await claims.swap(CLAIM, standing, JSON.stringify(after)))) await record(next)
+    if (!won) return record(next)
+    return audit.append([event])
   }
 
   return {
