@@ -53,7 +53,7 @@ export async function run(args: string[], io: Io): Promise<number> {
     const page = accounts.slice(0, limit)
     if (!values.json) io.out(['id', 'username', 'email', 'groups', 'methods', 'state'].join('\t'))
     for (const account of page) io.out(values.json ? jsonLine(shown(account)) : row(account))
-    if (accounts.length > limit) io.err(`There are more: --after ${page.at(-1)?.id}`)
+    if (accounts.length > limit) io.err(`There are more: --after=${page.at(-1)?.id}`)
   } finally {
     await store.close()
   }

@@ -172,8 +172,8 @@ describe('users add, users list', () => {
       'disabled',
       'addedAt',
     ])
-    expect(page.err).toBe(`There are more: --after ${listed.id}`)
-    const rest = await cli('users', 'list', '--config', config, '--after', listed.id)
+    expect(page.err).toBe(`There are more: --after=${listed.id}`)
+    const rest = await cli('users', 'list', '--config', config, `--after=${listed.id}`)
     expect(rest.out.split('\n')).toHaveLength(2)
     expect(rest.err).toBe('')
   })

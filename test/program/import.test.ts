@@ -181,7 +181,7 @@ for (const name of ['SQLite', 'MongoDB']) {
           '--json',
           '--limit',
           '1000',
-          ...(after === undefined ? [] : ['--after', after]),
+          ...(after === undefined ? [] : [`--after=${after}`]),
         )
         expect(code).toBe(0)
         const listed = out

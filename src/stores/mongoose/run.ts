@@ -13,9 +13,11 @@ const ours = (error: unknown): boolean =>
   error instanceof mongoose.Error.ValidationError ||
   error instanceof mongoose.Error.CastError
 
-/** A system error of Node, such as EPIPE: the driver passes some of its sockets' on as they are. */
-const ofSocket = (error: unknown): error is Error =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)
+/** A system error of Node, such as EPIPE: the driver passes some of its sockets' on as they are. Known by its code, not its class. */
+function ofSocket(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^E[A-Z]+$/.test(code)
+}
 
 export const duplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11_000
 
