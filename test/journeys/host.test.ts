@@ -92,7 +92,7 @@ describe('policy', () => {
       await source(0).refresh()
       await Promise.all([source(1).refresh(), source(2).refresh()])
       const events = await store.audit.query({ kind: 'policy.changed' }, 10)
-      const changes = events.map(({ detail }) => (detail?.['changes'] as { to: unknown }[])[0]?.to)
+      const changes = events.map(({ detail = {} }) => (detail['changes'] as { to: unknown }[])[0]?.to)
       expect(new Set(changes)).toEqual(new Set([1, 2]))
       expect(events).toHaveLength(2)
     } finally {
