@@ -79,7 +79,6 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
     methods,
     flows: store.flows,
     budgets: store.budgets,
-    claims: store.claims,
     audit: {
       ...store.audit,
       async append(events) {

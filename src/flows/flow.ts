@@ -1,7 +1,7 @@
 // The contract of a flow: a list of requirements; the first one that is not met shows its page. Values in, values out.
 import type { Accounts } from '../domain/accounts.ts'
 import type { Policy } from '../domain/policy.ts'
-import type { AuditStore, BudgetStore, Chance, ClaimStore, Directory, FlowStore, Mail } from '../domain/ports.ts'
+import type { AuditStore, BudgetStore, Chance, Directory, FlowStore, Mail } from '../domain/ports.ts'
 import type { Problem, ProblemCode } from '../domain/problems.ts'
 import type { Vault } from '../domain/seal.ts'
 import type { Account, AuditEvent, EventKind, Evidence, FlowRecord, Form, Step, Time } from '../domain/types.ts'
@@ -95,7 +95,6 @@ export interface Tools {
   methods: readonly Method[]
   flows: FlowStore
   budgets: BudgetStore
-  claims: ClaimStore
   audit: AuditStore
   passwords: PasswordCheck
   screen: PasswordScreen

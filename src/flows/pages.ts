@@ -32,7 +32,7 @@ export type Page =
     }
   /** Forgot password: the name, and whether to reset or (`unlock`) only to end the waits of a known password. */
   | { name: 'forgot'; username?: string; unlock: boolean }
-  /** The new password twice. `least`: code points. `meter`: the service's words that the strength meter knows. */
+  /** The new password twice. `least`: code points. */
   | {
       name: 'new-password'
       why: 'reset' | 'activation' | 'change' | 'temporary' | 'flagged' | 'compromised'

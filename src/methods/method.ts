@@ -87,7 +87,6 @@ export interface Method extends MethodTraits {
   /** RFC 8176 values that a proof adds; empty for what is no authentication factor (NIST SP 800-63B-4 3.1.3.1). */
   amr: readonly string[]
   atMost: number
-  /** The form field that carries a guess; posting it is counted against the source address. */
   enrol: AnyCeremony<Enrolled>
   prove: AnyCeremony<Proven>
   /** A credential that nobody holds, stable for one account: a name that leads nowhere walks through the same pages. */
