@@ -191,7 +191,7 @@ for (const name of ['SQLite', 'MongoDB']) {
         expect(listed).toHaveLength(1000)
         expect(out).not.toMatch(/\$2|sealed|passwordHash/)
         seen.push(...listed.map(({ username }) => username))
-        after = /--after (\S+)/.exec(err)?.[1]
+        after = /--after=(\S+)/.exec(err)?.[1]
         expect(after).toBe(listed.at(-1)?.id)
       }
       expect(new Set(seen).size).toBe(3000)
