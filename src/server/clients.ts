@@ -1,6 +1,6 @@
 // Relying parties of the configuration, as oidc-provider takes them, and its own judgement of them before the start.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { type AdapterFactory, type ClientMetadata, type Configuration, Provider } from 'oidc-provider'
+import { type AdapterFactory, type ClientMetadata, type Configuration, errors, Provider } from 'oidc-provider'
 import { ConfigError } from '../config/finding.ts'
 import type { Loaded } from '../config/load.ts'
 
@@ -11,9 +11,27 @@ export const clientsOf = ({ clients }: Pick<Loaded, 'clients'>): ClientMetadata[
 export const features: NonNullable<Configuration['features']> = {
   devInteractions: { enabled: false },
   rpInitiatedLogout: { enabled: true },
-  revocation: { enabled: true },
-  introspection: { enabled: true },
+  // Said here, because the provider's own answers come with a notice on standard output, which is for the log's JSON alone.
+  revocation: {
+    enabled: true,
+    async allowedPolicy(_ctx, client, token) {
+      if (token.clientId === client.clientId) return true
+      if (client.clientAuthMethod === 'none') return false
+      throw new errors.InvalidRequest('client is not authorized to revoke the presented token')
+    },
+  },
+  /** A resource server is a confidential client; a public one only sees what is its own (RFC 7662 section 4). */
+  introspection: {
+    enabled: true,
+    allowedPolicy: async (_ctx, client, token) =>
+      client.clientAuthMethod !== 'none' || token.clientId === client.clientId,
+  },
 }
+
+/** Scripts of a relying party read from the origins that it is known by. */
+export const sameOriginAsClient: NonNullable<Configuration['clientBasedCORS']> = (ctx, origin, client) =>
+  (ctx.oidc.route === 'userinfo' || client.clientAuthMethod === 'none') &&
+  (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin && origin !== 'null')
 
 /** Nothing is kept while metadata is judged. */
 const nowhere: AdapterFactory = () => ({

@@ -13,7 +13,7 @@ import { createSmtpMailer } from '../senders/mail.ts'
 import { createOutbox } from '../senders/outbox.ts'
 import { openStore } from '../stores/open.ts'
 import { realChance } from './chance.ts'
-import { checkClients, clientsOf, features } from './clients.ts'
+import { checkClients, clientsOf, features, sameOriginAsClient } from './clients.ts'
 import { health, issuerHostOnly } from './door.ts'
 import { listen } from './listen.ts'
 import type { Log } from './log.ts'
@@ -127,6 +127,7 @@ function providerOf(config: Loaded, self: SelfService): Provider {
     self.configure({
       clients: clientsOf(config),
       features,
+      clientBasedCORS: sameOriginAsClient,
       // Without offline_access a refresh token dies with the session that it came from.
       issueRefreshToken: async (_ctx, client, code) =>
         client.grantTypeAllowed('refresh_token') &&
