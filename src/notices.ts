@@ -21,6 +21,7 @@ const told: ReadonlySet<EventKind> = new Set<EventKind>([
   'account.frozen',
   'account.updated',
   'credential.disabled',
+  'sign-in.locked',
   'recovery-code.spent',
 ])
 
@@ -70,8 +71,9 @@ export function createNotices(options: {
     const where = [event.address, event.browser].filter(Boolean).join(', ')
     const { method, label } = (event.detail ?? {}) as { method?: string; label?: string }
     const item = method === undefined ? {} : { item: `${method}\t${label ?? ''}` }
-    // Only an address that was proven before the change may deny it.
-    const link = formerAddress(event) === undefined || formerAddress(event) === address ? { notMe } : {}
+    // Only an address that was proven before the change may deny it; wrong passwords of a stranger changed nothing.
+    const deniable = event.kind !== 'sign-in.locked' && [undefined, address].includes(formerAddress(event))
+    const link = deniable ? { notMe } : {}
     const values = { what: event.kind, when: event.at, where, ...item, ...link, ...helpdesk() }
     await post(
       { to: address, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE },

@@ -4,6 +4,7 @@ import type { EventKind } from '../domain/types.ts'
 const known: Record<EventKind, true> = {
   'sign-in.password': true,
   'sign-in.proof': true,
+  'sign-in.locked': true,
   'sign-in.completed': true,
   'sign-in.cancelled': true,
   'registration.started': true,

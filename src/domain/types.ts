@@ -150,6 +150,7 @@ export interface AuditEvent {
 export type EventKind =
   | 'sign-in.password'
   | 'sign-in.proof'
+  | 'sign-in.locked'
   | 'sign-in.completed'
   | 'sign-in.cancelled'
   | 'registration.started'

@@ -21,23 +21,34 @@ async function judge(facts: Facts, tools: Tools, account: Account | undefined, u
   const known = account && facts.visit.knownBrowser(account)
   const budget = account ? budgets.password : budgets.passwordUnknownName
   const unknown: Guess = { key: `password:${whose}`, budget, refused: 'too_many_passwords', id }
-  const guesses = known
-    ? [{ ...unknown, key: `password:${whose}:${known}`, budget: budgets.passwordKnownBrowser }]
-    : [unknown]
-  const compare = async () => {
-    const verdict = await verify(tools, account, password)
-    return {
+  const own: Guess = known
+    ? { ...unknown, key: `password:${whose}:${known}`, budget: budgets.passwordKnownBrowser }
+    : unknown
+  const compare = (guess: Guess) =>
+    guarded(facts, tools, [guess], async ({ inRow: [inRow] }) => {
+      const verdict = await verify(tools, account, password)
       // A disabled account's right password counts as a wrong one: an open budget would tell that it is right (EM-1).
-      right: verdict.ok && account?.disabled !== true,
-      result: { ...verdict, counted: [...new Set([...guesses, unknown])].map(({ key }) => key) },
-    }
-  }
-  const result = await guarded(facts, tools, guesses, compare)
+      const right = verdict.ok && account?.disabled !== true
+      if (!right && guess === unknown && inRow === budget.streak.limit) locked(facts, tools, account)
+      return { right, result: { ...verdict, counted: [...new Set([own, unknown])].map(({ key }) => key) } }
+    })
+  const result = await compare(own)
   // A known browser that spent its own budget is an unknown one again.
-  if (known && isProblem(result) && result.problem === 'too_many_passwords') {
-    return guarded(facts, tools, [unknown], compare)
-  }
+  if (known && isProblem(result) && result.problem === 'too_many_passwords') return compare(unknown)
   return result
+}
+
+/**
+ * The guess that spends the last of the budget closes the account, and the owner hears of it: what is refused from here on
+ * writes nothing more. A name that nobody has costs a write as well (EM-4); mails leave after the response (EM-3).
+ */
+function locked(facts: Facts, tools: Tools, account: Account | undefined): void {
+  const about = account ? { accountId: account.id } : {}
+  const closed = event(facts, tools, 'sign-in.locked', { ...about, reason: 'too_many_passwords' })
+  const told = account && !account.disabled
+  facts.visit.beside(
+    told ? tools.accounts.change(account, (fresh) => changed(fresh, closed)) : tools.audit.append([closed]),
+  )
 }
 
 async function verify(tools: Tools, account: Account | undefined, password: string) {
