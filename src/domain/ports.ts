@@ -38,8 +38,11 @@ export interface BudgetStore {
 
 /** Things decided once for all processes. */
 export interface ClaimStore {
-  /** Keeps `value` under `id` unless one stands there; answers what stands. */
-  claim(id: string, value: string): Promise<string>
+  /**
+   * Keeps `value` under `id` unless one stands there; answers what stands. For ever, or until `expiresAt`: a store may
+   * delete it a day after, and a swap leaves that as it is.
+   */
+  claim(id: string, value: string, expiresAt?: Time): Promise<string>
   find(id: string): Promise<string | undefined>
   /** Replaces `from` by `to`; true for exactly one caller. */
   swap(id: string, from: string, to: string): Promise<boolean>
@@ -73,13 +76,15 @@ export interface MailJob {
 
 /** The outgoing mail queue: put once by id, leased by one process at a time. */
 export interface MailStore {
-  /** Idempotent by id. */
+  /** Idempotent by id, also when the job was removed since: until it expires, and is sent no more, its id stays known. */
   put(job: MailJob): Promise<void>
   /** Leases the job that is due longest: moves its `dueAt` to `leaseUntil` and counts the attempt, for exactly one caller. */
   lease(now: Time, leaseUntil: Time): Promise<MailJob | undefined>
-  /** Sent, or given up. */
+  /** Sent, or given up: what was sealed is gone, the id stays. */
   remove(id: string): Promise<void>
+  /** Nothing for a job that was removed. */
   retry(id: string, dueAt: Time): Promise<void>
+  /** Jobs that were not removed. */
   size(): Promise<number>
 }
 
@@ -94,6 +99,8 @@ export interface ProviderRows {
   consume(model: string, id: string, at: number): Promise<boolean>
   destroy(model: string, id: string): Promise<void>
   revokeByGrantId(grantId: string): Promise<void>
+  /** Rows of one model that an account has under an older epoch, or under none: dead, and not yet tidied. */
+  older(model: string, accountId: string, epoch: number): Promise<ProviderRow[]>
   /** For tidying up: rows of an account whose stamp is older than `epoch`. Returns how many went. */
   removeOlder(accountId: string, epoch: number): Promise<number>
 }
@@ -118,6 +125,8 @@ export interface Store {
   claims: ClaimStore
   audit: AuditStore
   mails: MailStore
+  /** What relying parties have yet to hear of sign-outs: queued, leased and tried again as mails are. */
+  logouts: MailStore
   rows: ProviderRows
   /** Rejects when the store cannot serve now. */
   ping(): Promise<void>

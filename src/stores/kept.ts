@@ -5,6 +5,9 @@ import type { Time } from '../domain/types.ts'
 /** How long a store keeps what has expired (ASVS 14.2.7). */
 export const DAY = 86_400_000
 
+/** When a mail that was removed is due: never. Its id stays until it expires, so that it is not queued again. */
+export const NEVER = Number.MAX_SAFE_INTEGER
+
 /** `row`: ids of the hits that `inRow` counts, newest first, so that each is taken back at most once. */
 export interface Kept extends Spent {
   row: readonly string[]

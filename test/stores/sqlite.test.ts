@@ -47,6 +47,23 @@ describe('the SQLite file', () => {
     await memory.close()
   })
 
+  it('DB-15: a file of the first release is brought up to date, and keeps what it holds', async () => {
+    const file = at('first.db')
+    const store = await sqliteStore(file)
+    await store.claims.claim('data-keys', 'sealed')
+    await store.close()
+    const db = new Database(file)
+    db.exec('DROP INDEX claims_remove_at; ALTER TABLE claims DROP COLUMN remove_at')
+    db.pragma('user_version = 1')
+    db.close()
+    const later = await sqliteStore(file)
+    expect(await later.claims.claim('data-keys', 'other')).toBe('sealed')
+    await later.claims.claim('ends', 'x', 1000)
+    await later.tidy(Date.now())
+    expect([await later.claims.find('data-keys'), await later.claims.find('ends')]).toEqual(['sealed', undefined])
+    await later.close()
+  })
+
   const broken: Record<string, { make: (file: string) => void; says: RegExp }> = {
     'of a newer release (DB-15)': {
       make(file) {

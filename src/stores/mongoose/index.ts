@@ -20,7 +20,9 @@ async function tidy(of: Models, now: number): Promise<void> {
   const past = { removeAt: { $lt: new Date(now) } }
   await run(async () => (await of.flows.deleteMany(past)).deletedCount)
   await run(async () => (await of.mails.deleteMany(past)).deletedCount)
+  await run(async () => (await of.logouts.deleteMany(past)).deletedCount)
   await run(async () => (await of.rows.deleteMany(past)).deletedCount)
+  await run(async () => (await of.claims.deleteMany(past)).deletedCount)
   await run(async () => (await of.budgets.deleteMany(past)).deletedCount)
   await run(async () => (await of.budgets.deleteMany({ inRow: 0, mattersUntil: { $lt: now - DAY } })).deletedCount)
 }
@@ -45,7 +47,8 @@ export async function mongooseStore(uri: string): Promise<Store> {
     budgets: shield(run, budgets(of)),
     claims: shield(run, claims(of)),
     audit: shield(run, audit(of)),
-    mails: shield(run, mails(of)),
+    mails: shield(run, mails(of.mails)),
+    logouts: shield(run, mails(of.logouts)),
     rows: shield(run, rows(of)),
     ping: () =>
       run(async () => {

@@ -19,8 +19,10 @@ const wanted: Record<string, readonly Index[]> = {
   ],
   self_service_flows: [removal],
   self_service_budgets: [removal, { key: { inRow: 1, mattersUntil: 1 } }],
+  self_service_claims: [removal],
   self_service_audit: [{ key: { at: 1, _id: 1 } }, { key: { accountId: 1, at: 1, _id: 1 } }],
   self_service_mails: [removal, { key: { dueAt: 1, _id: 1 } }],
+  self_service_logouts: [removal, { key: { dueAt: 1, _id: 1 } }],
   self_service_rows: [
     removal,
     { key: { uid: 1 }, sparse: true },

@@ -1,13 +1,14 @@
-// The outgoing mail queue in MongoDB.
+// The queues of what leaves, mails and logout tokens, in MongoDB.
+import type { Model } from 'mongoose'
 import type { MailJob, MailStore } from '../../domain/ports.ts'
-import { DAY } from '../kept.ts'
+import { DAY, NEVER } from '../kept.ts'
 import { key } from '../text.ts'
-import type { MailDocument, Models } from './schemas.ts'
+import type { MailDocument } from './schemas.ts'
 import { inserted } from './write.ts'
 
 const read = ({ _id, removeAt: _removeAt, ...job }: MailDocument): MailJob => ({ id: _id, ...job })
 
-export function mails({ mails: model }: Models): MailStore {
+export function mails(model: Model<MailDocument>): MailStore {
   return {
     put: async ({ id, ...job }) => {
       await inserted(model, { _id: key(id), ...job, removeAt: new Date(job.expiresAt + DAY) })
@@ -19,11 +20,11 @@ export function mails({ mails: model }: Models): MailStore {
       return leased ? read(leased) : undefined
     },
     remove: async (id) => {
-      await model.deleteOne({ _id: key(id) })
+      await model.updateOne({ _id: key(id) }, { $set: { sealed: '', dueAt: NEVER } })
     },
     retry: async (id, dueAt) => {
-      await model.updateOne({ _id: key(id) }, { $set: { dueAt } })
+      await model.updateOne({ _id: key(id), dueAt: { $lt: NEVER } }, { $set: { dueAt } })
     },
-    size: async () => model.countDocuments({}),
+    size: async () => model.countDocuments({ dueAt: { $lt: NEVER } }),
   }
 }

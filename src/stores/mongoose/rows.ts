@@ -25,6 +25,11 @@ const text = (value: string | undefined): string | undefined => (value === undef
 
 export function rows({ rows: model }: Models): ProviderRows {
   const one = (name: string, id: string) => ({ _id: `${key(name)}:${key(id)}`, model: key(name) })
+  /** A row without a stamp is dead as well (`ProviderRow.stamp`). */
+  const dead = (accountId: string, epoch: number) => ({
+    accountId: key(accountId),
+    $or: [{ stamp: { $exists: false } }, { stamp: { $lt: epoch } }],
+  })
 
   return {
     upsert: async (name, id, row, expiresAt) => {
@@ -52,10 +57,10 @@ export function rows({ rows: model }: Models): ProviderRows {
     revokeByGrantId: async (grantId) => {
       await model.deleteMany({ grantId: key(grantId) })
     },
-    // A row without a stamp is dead as well (`ProviderRow.stamp`).
-    removeOlder: async (accountId, epoch) => {
-      const filter = { accountId: key(accountId), $or: [{ stamp: { $exists: false } }, { stamp: { $lt: epoch } }] }
-      return (await model.deleteMany(filter)).deletedCount
+    older: async (name, accountId, epoch) => {
+      const found = await model.find({ model: key(name), ...dead(accountId, epoch) }).lean<RowDocument[]>()
+      return found.flatMap((row) => read(row) ?? [])
     },
+    removeOlder: async (accountId, epoch) => (await model.deleteMany(dead(accountId, epoch))).deletedCount,
   }
 }

@@ -25,6 +25,7 @@ export interface BudgetDocument extends Kept {
 export interface ClaimDocument {
   _id: string
   value: string
+  removeAt?: Date
 }
 export type AuditDocument = Document<StoredEvent>
 export type MailDocument = Document<MailJob> & { removeAt: Date }
@@ -131,7 +132,7 @@ const budget = document<BudgetDocument>({
   removeAt: Date,
 })
 
-const claim = document<ClaimDocument>({ _id: String, value: String })
+const claim = document<ClaimDocument>({ _id: String, value: String, removeAt: Date })
 
 const audit = document<AuditDocument>({ _id: String, ...eventFields })
 
@@ -170,6 +171,7 @@ export function models(connection: Connection) {
     claims: model<ClaimDocument>('claims', claim),
     audit: model<AuditDocument>('audit', audit),
     mails: model<MailDocument>('mails', mail),
+    logouts: model<MailDocument>('logouts', mail),
     rows: model<RowDocument>('rows', row),
   }
 }

@@ -44,7 +44,7 @@ async function patiently<Result>(tries: number, work: () => Result | Promise<Res
 }
 
 /** They wait for no disk, so they run at once; every other verb is a write. */
-const reading = new Set(['find', 'findByUsernameKey', 'findBy', 'page', 'withOutbox', 'query', 'size', 'ping'])
+const reading = new Set(['find', 'findByUsernameKey', 'findBy', 'older', 'page', 'withOutbox', 'query', 'size', 'ping'])
 
 /**
  * What may be lost with the last moments before a power failure, never by a crash of the process: a flow starts again, a

@@ -28,6 +28,7 @@ export async function sqliteStore(file: string, options: SqliteOptions = {}): Pr
     claims: shield(run('claims'), claims(db)),
     audit: shield(run('audit'), audit(db)),
     mails: shield(run('mails'), mails(db)),
+    logouts: shield(run('logouts'), mails(db, 'logouts')),
     rows: shield(run('rows'), rows(db)),
     ping: () =>
       run('')(async () => {

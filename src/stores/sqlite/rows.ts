@@ -52,6 +52,9 @@ export function rows(db: Database.Database): ProviderRows {
   )
   const destroy = db.prepare<[string, string]>('DELETE FROM rows WHERE model = ? AND id = ?')
   const revoke = db.prepare<[string]>('DELETE FROM rows WHERE grant_id = ?')
+  const older = db.prepare<[string, string, number], Row>(
+    'SELECT * FROM rows WHERE account_id = ? AND model = ? AND (stamp IS NULL OR stamp < ?)',
+  )
   // A row without a stamp is dead as well (`ProviderRow.stamp`).
   const removeOlder = db.prepare<[string, number]>(
     'DELETE FROM rows WHERE account_id = ? AND (stamp IS NULL OR stamp < ?)',
@@ -73,6 +76,8 @@ export function rows(db: Database.Database): ProviderRows {
     revokeByGrantId: async (grantId) => {
       revoke.run(key(grantId))
     },
+    older: async (model, accountId, epoch) =>
+      older.all(key(accountId), key(model), epoch).flatMap((row) => read(row) ?? []),
     removeOlder: async (accountId, epoch) => removeOlder.run(key(accountId), epoch).changes,
   }
 }

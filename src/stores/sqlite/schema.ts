@@ -43,7 +43,22 @@ const first = `
   CREATE INDEX rows_expires_at ON rows (expires_at) WHERE expires_at IS NOT NULL;
 `
 
-const migrations: readonly string[] = [first]
+/** Claims may end. Those that were made before stay. */
+const second = `
+  ALTER TABLE claims ADD COLUMN remove_at REAL;
+  CREATE INDEX claims_remove_at ON claims (remove_at) WHERE remove_at IS NOT NULL;
+`
+
+const third = `
+  CREATE TABLE logouts (
+    id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, due_at REAL NOT NULL, expires_at REAL NOT NULL,
+    attempts INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX logouts_due_at ON logouts (due_at, id);
+  CREATE INDEX logouts_expires_at ON logouts (expires_at);
+`
+
+const migrations: readonly string[] = [first, second, third]
 
 const number = (db: Database.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }))
 

@@ -16,10 +16,12 @@ export function tidy(db: Database.Database, run: Run): (now: Time) => Promise<vo
   const byRemoveAt = [
     deletion('flows', 'remove_at < ?'),
     deletion('budgets', 'remove_at IS NOT NULL AND remove_at < ?'),
+    deletion('claims', 'remove_at IS NOT NULL AND remove_at < ?'),
   ]
   const aDayAfter = [
     deletion('budgets', 'in_row = 0 AND matters_until < ?'),
     deletion('mails', 'expires_at < ?'),
+    deletion('logouts', 'expires_at < ?'),
     deletion('rows', 'expires_at IS NOT NULL AND expires_at < ?'),
   ]
   async function all(statement: Database.Statement<[number]>, time: Time): Promise<void> {

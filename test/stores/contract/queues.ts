@@ -1,4 +1,4 @@
-// The contract of the audit trail and the mail queue.
+// The contract of the audit trail, and of the queues of mails and logout tokens.
 import { describe, expect, it } from '@jest/globals'
 import { aFullEvent, aMail, anEvent, fresh, type Pair, ROUNDS, race } from './samples.ts'
 
@@ -37,36 +37,48 @@ export function queues(at: Pair): void {
     })
   })
 
-  describe('mails', () => {
+  describe.each(['mails', 'logouts'] as const)('%s', (queue) => {
     it('puts once by id, leases what is due longest, retries and removes', async () => {
       const [early, late] = [aMail(fresh('early'), { dueAt: 10 }), aMail(fresh('late'), { dueAt: 20 })]
-      const before = await at.one.mails.size()
-      await at.one.mails.put(late)
-      await at.one.mails.put(early)
-      await at.two.mails.put({ ...early, sealed: 'other' })
-      expect(await at.two.mails.size()).toBe(before + 2)
-      expect(await at.two.mails.lease(9, 100)).toBeUndefined()
-      expect(await at.two.mails.lease(20, 100)).toEqual({ ...early, dueAt: 100, attempts: 1 })
-      expect(await at.one.mails.lease(20, 101)).toEqual({ ...late, dueAt: 101, attempts: 1 })
-      expect(await at.two.mails.lease(99, 200)).toBeUndefined()
-      await at.one.mails.retry(late.id, 50)
-      expect(await at.two.mails.lease(50, 60)).toEqual({ ...late, dueAt: 60, attempts: 2 })
-      await at.one.mails.remove(late.id)
-      await at.one.mails.retry(late.id, 1)
+      const before = await at.one[queue].size()
+      await at.one[queue].put(late)
+      await at.one[queue].put(early)
+      await at.two[queue].put({ ...early, sealed: 'other' })
+      expect(await at.two[queue].size()).toBe(before + 2)
+      expect(await at.two[queue].lease(9, 100)).toBeUndefined()
+      expect(await at.two[queue].lease(20, 100)).toEqual({ ...early, dueAt: 100, attempts: 1 })
+      expect(await at.one[queue].lease(20, 101)).toEqual({ ...late, dueAt: 101, attempts: 1 })
+      expect(await at.two[queue].lease(99, 200)).toBeUndefined()
+      await at.one[queue].retry(late.id, 50)
+      expect(await at.two[queue].lease(50, 60)).toEqual({ ...late, dueAt: 60, attempts: 2 })
+      await at.one[queue].remove(late.id)
+      await at.one[queue].retry(late.id, 1)
       // The lease of a sender that died runs out.
-      expect(await at.one.mails.lease(100, 300)).toEqual({ ...early, dueAt: 300, attempts: 2 })
-      await at.one.mails.remove(early.id)
-      expect(await at.two.mails.size()).toBe(before)
+      expect(await at.one[queue].lease(100, 300)).toEqual({ ...early, dueAt: 300, attempts: 2 })
+      await at.one[queue].remove(early.id)
+      expect(await at.two[queue].size()).toBe(before)
+    })
+
+    it('DB-11: what was removed is not put again, nor leased or tried again, until it expired', async () => {
+      const job = aMail(fresh('sent'), { dueAt: 10, sealed: 'a text' })
+      const before = await at.one[queue].size()
+      await at.one[queue].put(job)
+      await at.one[queue].remove(job.id)
+      await race(20, at, (store) => store[queue].put(job))
+      await at.two[queue].retry(job.id, 1)
+      await at.two[queue].remove(job.id)
+      expect(await at.two[queue].lease(Date.UTC(3000, 0, 1), Date.UTC(3000, 0, 2))).toBeUndefined()
+      expect(await at.one[queue].size()).toBe(before)
     })
 
     it.each([50, 100])('20 rounds of %i senders: each mail is leased by one', async (callers) => {
       for (const _ of ROUNDS) {
         const jobs = [1, 2, 3].map((dueAt) => aMail(fresh('mail'), { dueAt }))
-        for (const job of jobs) await at.one.mails.put(job)
-        const leased = await race(callers, at, (store) => store.mails.lease(10, 1000))
+        for (const job of jobs) await at.one[queue].put(job)
+        const leased = await race(callers, at, (store) => store[queue].lease(10, 1000))
         const ids = leased.flatMap((job) => (job ? [job.id] : []))
         expect(ids.sort()).toEqual(jobs.map((job) => job.id).sort())
-        for (const job of jobs) await at.two.mails.remove(job.id)
+        for (const job of jobs) await at.two[queue].remove(job.id)
       }
     })
   })

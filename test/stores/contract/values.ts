@@ -61,6 +61,9 @@ const byKey: Record<string, (store: Store, key: string) => Promise<unknown>> = {
   'mails.put': (store, key) => store.mails.put(aMail(key)),
   'mails.remove': (store, key) => store.mails.remove(key),
   'mails.retry': (store, key) => store.mails.retry(key, 1),
+  'logouts.put': (store, key) => store.logouts.put(aMail(key)),
+  'logouts.remove': (store, key) => store.logouts.remove(key),
+  'logouts.retry': (store, key) => store.logouts.retry(key, 1),
   'rows.upsert': (store, key) => store.rows.upsert('Session', key, aRow(), 1),
   'rows.upsert a uid': (store, key) =>
     store.rows.upsert('Session', fresh('x'), aRow({ uid: key ?? (null as never) }), 1),
@@ -70,6 +73,8 @@ const byKey: Record<string, (store: Store, key: string) => Promise<unknown>> = {
   'rows.consume': (store, key) => store.rows.consume('Session', key, 1),
   'rows.destroy': (store, key) => store.rows.destroy('Session', key),
   'rows.revokeByGrantId': (store, key) => store.rows.revokeByGrantId(key),
+  'rows.older': (store, key) => store.rows.older('Session', key, 1),
+  'rows.older of a model': (store, key) => store.rows.older(key, 'x', 1),
   'rows.removeOlder': (store, key) => store.rows.removeOlder(key, 1),
 }
 
