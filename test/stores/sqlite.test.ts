@@ -53,7 +53,7 @@ describe('the SQLite file', () => {
     await store.claims.claim('data-keys', 'sealed')
     await store.close()
     const db = new Database(file)
-    db.exec('DROP INDEX claims_remove_at; ALTER TABLE claims DROP COLUMN remove_at')
+    db.exec('DROP INDEX claims_remove_at; ALTER TABLE claims DROP COLUMN remove_at; DROP TABLE logouts')
     db.pragma('user_version = 1')
     db.close()
     const later = await sqliteStore(file)
