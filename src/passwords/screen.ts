@@ -18,7 +18,10 @@ export interface About {
 export interface Screen {
   /** The rule that a new password breaks, the first of them; undefined when it breaks none. Never rejects. */
   judge(password: string, about: About): Promise<ProblemCode | undefined>
-  /** On the list that ships: for a password that was right, so that it is changed before anything else. */
+  /**
+   * On the list that ships: for a password that was right, so that it is changed before anything else. Being one character
+   * away is no evidence of a compromise, which alone forces a change (NIST SP 800-63B-4 3.1.1.2).
+   */
   compromised(password: string): boolean
 }
 
@@ -64,7 +67,7 @@ export function createScreen({ common, banned, service, breached }: ScreenOption
       const length = Array.from(password.normalize('NFC')).length
       if (length < about.least) return 'password_too_short'
       if (length > LONGEST.codePoints) return 'password_too_long'
-      if (common.has(password)) return 'password_common'
+      if (common.near(password)) return 'password_common'
       if (nearWords(ownNames(about))(password) || isService(password)) return 'password_personal'
       if (isBanned(password)) return 'password_banned'
       return (await isBreached?.(password)) ? 'password_breached' : undefined

@@ -98,6 +98,74 @@ describe('common passwords', () => {
     }
   })
 
+  it.each([
+    ['one changed, beside a look-alike', 'P@$$w0rd?'],
+    ['one added, with a look-alike', 'Passw0rd7'],
+    ['a space added', 'password 1'],
+    ['one changed', 'Sunshin3x'],
+    ['one added at the end', 'Qwerty123!'],
+    ['one left out', 'unshine1'],
+    ['one added in front', '!password1'],
+    ['one added in the middle', 'pass-word1'],
+    ['listed itself', 'Password12'],
+    ['another capital, width and look-alike', 'ＰＡＳＳＷ0ＲＤ?'],
+  ])('PW-5: %s: %j', async (_what, password) => expect(await judge(password)).toBe('password_common'))
+
+  it.each(['Summer2024', 'welcome2024', 'sunshineab', 'passwrod', 'sunshine and password', 'password12345678x9'])(
+    'PW-5: %j is two characters away, or only contains one, and passes',
+    async (password) => expect(await judge(password)).toBeUndefined(),
+  )
+
+  it('PW-5: one edit anywhere in a listed one is found, and no edit makes two', () => {
+    const edits = (word: string, at: number, sign: string): string[] => [
+      `${word.slice(0, at)}${sign}${word.slice(at)}`,
+      `${word.slice(0, at)}${sign}${word.slice(at + 1)}`,
+      `${word.slice(0, at)}${word.slice(at + 1)}`,
+    ]
+    const some = listed.filter((_word, index) => index % 9 === 0)
+    for (const word of some) {
+      for (const form of edits(word, below(word.length + 1), 'jq7é'.charAt(below(4)))) {
+        expect([word, form, common.near(form)]).toEqual([word, form, true])
+      }
+    }
+    for (const word of some.slice(0, 500)) {
+      const far = `${word.slice(0, 2)}§§${word.slice(4)}`
+      expect([far, common.near(far)]).toEqual([far, false])
+    }
+  })
+
+  it('PW-5: what is random is not refused for being near: strings of 8 and 12, phrases of four words', () => {
+    const signs = 'abcdefghijklmnopqrstuvwxyz0123456789'
+    const text = (length: number) => Array.from({ length }, () => signs.charAt(below(signs.length))).join('')
+    const words = listed.filter((word) => /^[a-z]+$/.test(word))
+    const phrase = () => Array.from({ length: 4 }, () => words[below(words.length)]).join(' ')
+    const refused = (times: number, make: () => string): number =>
+      Array.from({ length: times }, make).filter((password) => common.near(password)).length
+    // The neighbours of 14,000 words of eight characters, in look-alikes, are one string in 18,000: another is chosen then.
+    expect(refused(100_000, () => text(8))).toBeLessThan(15)
+    expect([refused(100_000, () => text(12)), refused(10_000, phrase)]).toEqual([0, 0])
+  })
+
+  it('PW-5: a judgement takes less than a millisecond', () => {
+    const passwords = ['Zq8!mvT2', 'passwxyz', '1234567x', 'mellow paper kites', '9'.repeat(256), 'love'.repeat(64)]
+    const times: number[] = []
+    for (let round = 0; round < 60; round++) {
+      for (const password of passwords) {
+        const before = performance.now()
+        common.near(password)
+        times.push(performance.now() - before)
+      }
+    }
+    expect(times.toSorted((a, b) => a - b)[times.length / 2]).toBeLessThan(1)
+  })
+
+  it('a short word of another list is compared exactly', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'self-service-list-')), 'list.txt')
+    await writeFile(file, 'kestrel\nkingfisher\n')
+    const own = createCommonList(file)
+    expect([own.near('Kestrel'), own.near('kestrels'), own.near('kingfishers')]).toEqual([true, false, true])
+  })
+
   it('takes another list, and does not read its comments as passwords', async () => {
     const file = join(await mkdtemp(join(tmpdir(), 'self-service-list-')), 'list.txt')
     await writeFile(file, '# a comment\nblue-whale-9\n')
