@@ -120,6 +120,16 @@ const policyOptions = (methods: readonly MethodTraits[]) => ({
     })
     .prefault({})
     .describe('Who administrators are.'),
+  tokens: z
+    .strictObject({
+      signedFor: duration({ min: MINUTE, max: HOUR })
+        .prefault('5m')
+        .describe(
+          'How long a signed access token (JWT) lives at most. It cannot be taken back: after a reset it is good until then.',
+        ),
+    })
+    .prefault({})
+    .describe('Access tokens. The usual ones, which are not signed, end at once with everything else.'),
   helpdesk: link.exactOptional().describe('A link or mail address shown where only the help desk can help.'),
 })
 

@@ -43,7 +43,7 @@ export function readConfig({ file, text, env = process.env, methods }: Read): Lo
   const policy = { ...policyOf(config), clients: promptsOf(config.clients) }
   refuse(source, [...serverRules(config), ...policyRules(policy, methods)])
   const notes = cautions({ ...config, policy }).map(({ path, sentence }) => `${path.join('.')} ${sentence}`)
-  const { registration: _r, mfa: _m, reset: _s, notify: _n, admins: _a, helpdesk: _h, ...server } = config
+  const { registration: _r, mfa: _m, reset: _s, notify: _n, admins: _a, tokens: _t, helpdesk: _h, ...server } = config
   const { cost } = config.password
   return { ...server, password: { cost }, file, lineOf: source.lineOf, policy, cautions: notes }
 }
@@ -93,6 +93,7 @@ const policyOf = ({
   password: { banned, breached },
   notify,
   admins,
+  tokens,
   helpdesk,
 }: z.output<ReturnType<typeof policySchema>>): Policy => ({
   registration,
@@ -101,6 +102,7 @@ const policyOf = ({
   password: { banned, ...(breached !== undefined && { breached }) },
   notify,
   admins,
+  tokens,
   ...(helpdesk !== undefined && { helpdesk }),
 })
 

@@ -24,6 +24,8 @@ export interface Policy {
   password: { banned: readonly string[]; breached?: string }
   notify: { user: boolean; admins: boolean }
   admins: { groups: readonly string[] }
+  /** Milliseconds that a signed access token lives at most; 5 minutes without. */
+  tokens?: { signedFor: number }
   helpdesk?: string
   /** Per relying party: which of our prompts it may request; none by default. */
   clients?: Readonly<Record<string, { prompts: readonly string[] }>>

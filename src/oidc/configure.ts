@@ -10,9 +10,11 @@ import type { Keys } from '../domain/keys.ts'
 import { acr } from '../flows/finish.ts'
 import { accountFinder, grantLoader } from './account.ts'
 import { epochAdapter } from './epoch.ts'
+import { refuseUnsafe } from './grants.ts'
 import { type Judging, requestable, withPrompts } from './prompts.ts'
 import type { Scope } from './scope.ts'
 import { selfClient } from './self-client.ts'
+import { lifetimes, strictness } from './tokens.ts'
 
 /** Pages that the provider itself has to show, in our dress. */
 export type ProviderPages = {
@@ -62,6 +64,7 @@ const sessionTtl =
   }
 
 export function mergeConfiguration(host: Configuration, merging: Merging): Configuration {
+  refuseUnsafe(host)
   const { keys, scope, judging, pages, prefix, firstParty } = merging
   const { features = {}, claims, ttl, cookies, interactions } = host
   const openid = (claims as Record<string, unknown> | undefined)?.['openid']
@@ -69,7 +72,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
   return {
     ...host,
     clients: [...(host.clients ?? []), selfClient(merging.issuer, merging.service.name)],
-    ...(host.responseTypes && { responseTypes: [...new Set([...host.responseTypes, 'none' as const])] }),
+    ...strictness(host),
     adapter: epochAdapter(factory(host.adapter) ?? merging.adapter, scope),
     jwks: host.jwks ?? keys.jwks,
     cookies: { ...cookies, keys: cookies?.keys ?? [...keys.cookies] },
@@ -97,8 +100,6 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       url: (_ctx, interaction) => `${prefix}/interaction/${interaction.cid}`,
     },
     ttl: {
-      AccessToken: HOUR,
-      AuthorizationCode: 60,
       DeviceCode: 600,
       Grant: 14 * 24 * HOUR,
       IdToken: HOUR,
@@ -106,6 +107,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       Interaction: 24 * HOUR,
       RefreshToken: 14 * 24 * HOUR,
       ...ttl,
+      ...lifetimes(ttl, () => judging.policy().tokens?.signedFor),
       Session: ttl?.Session ?? sessionTtl(merging),
     },
     renderError: host.renderError ?? pages.renderError,

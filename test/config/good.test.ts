@@ -41,6 +41,7 @@ describe('a good configuration', () => {
         password: { banned: [] },
         notify: { user: true, admins: true },
         admins: { groups: [] },
+        tokens: { signedFor: 300_000 },
         clients: {},
       },
     })
