@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { duration } from './config/duration.ts'
 import { date, link, names, sender } from './config/kinds.ts'
+import { outgoing } from './config/outgoing.ts'
 import type { MethodTraits } from './domain/policy.ts'
 import type { Purpose } from './domain/types.ts'
 
@@ -215,6 +216,7 @@ export const configSchema = (methods: readonly MethodTraits[]) =>
       })
       .prefault({})
       .describe('Sessions at this provider. Durations are a number and s, m, h or d.'),
+    outgoing,
     service: z
       .strictObject({
         name: z

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import { type Accounts, changed } from './domain/accounts.ts'
 import { isAdmin, type Policy } from './domain/policy.ts'
-import { isProblem } from './domain/problems.ts'
 import type { Chance, ClaimStore, Denial, NotMe, Store } from './domain/ports.ts'
 import type { Account, AuditEvent, EventKind } from './domain/types.ts'
 import type { Letter } from './methods/method.ts'
@@ -145,7 +144,7 @@ export function createNotices(options: {
       accountId: account.id,
       reason: what,
     }
-    const written = await accounts.change(account, (fresh) =>
+    await accounts.change(account, (fresh) =>
       fresh.outbox.some((one) => one.id === id)
         ? { problem: 'account_changed' }
         : // The oldest denial counts: what came between two of them is no older proof.
@@ -154,7 +153,6 @@ export function createNotices(options: {
             event,
           ),
     )
-    if (!isProblem(written)) await store.rows.removeOlder(account.id, written.epoch)
   }
 
   return {

@@ -40,6 +40,11 @@ export interface SelfServiceOptions {
   views?: string
   /** Milliseconds; default 24 hours, and 1 hour idle. */
   session?: { absolute: number; idle: number }
+  /**
+   * What this provider may call although it is not public (loopback, private and the like) when a client's metadata names
+   * it: networks such as `10.0.0.0/8`; default none.
+   */
+  outgoing?: { networks: readonly string[] }
   log?: Log
   /** Time and chance, for tests. */
   chance?: Chance

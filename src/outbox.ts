@@ -22,14 +22,19 @@ const SHARE = 20
 /** Ids remembered as delivered; one that is forgotten is delivered again, which the trail does not mind. */
 const REMEMBERED = 10_000
 
-/** Events of writes that raised the epoch. */
-const raising: ReadonlySet<AuditEvent['kind']> = new Set<AuditEvent['kind']>([
+/** Events of writes that raised the epoch, or may have. */
+export const raising: ReadonlySet<AuditEvent['kind']> = new Set<AuditEvent['kind']>([
   'password.reset',
   'password.changed',
   'password.activated',
   'account.signed-out',
   'account.disabled',
   'account.frozen',
+  'account.updated',
+  'account.invited',
+  'account.deleted',
+  'password.flagged',
+  'registration.required',
 ])
 
 export function drainage(options: {
@@ -38,10 +43,12 @@ export function drainage(options: {
   change: Accounts['change']
   /** Queues notices; idempotent by event id. */
   tell: (account: Account, event: AuditEvent) => Promise<void>
+  /** Older sessions of the account are dead: relying parties are to be told, and the rows tidied. Idempotent. */
+  ended: (accountId: string, epoch: number) => Promise<void>
   heard: (event: AuditEvent) => void
   log: { error(facts: object, text: string): void }
 }): Drainage {
-  const { store, chance, change, tell, heard, log } = options
+  const { store, chance, change, tell, ended, heard, log } = options
   const running = new Set<Promise<unknown>>()
   const underway = new Set<string>()
   const done = new Set<string>()
@@ -56,13 +63,12 @@ export function drainage(options: {
     try {
       await store.audit.append(events)
       for (const event of events) await tell(account, event)
+      if (events.some(({ kind }) => raising.has(kind))) await ended(account.id, account.epoch)
       // Only now: an event that leaves the outbox before it is in the trail would be lost by a crash (LG-3).
       for (const { id } of events) done.add(id)
     } finally {
       for (const { id } of events) underway.delete(id)
     }
-    // Everything older than the epoch is dead already; this tidies up.
-    if (events.some(({ kind }) => raising.has(kind))) await store.rows.removeOlder(account.id, account.epoch)
     for (const event of events) heard(event)
     for (const id of done) {
       if (done.size <= REMEMBERED) break

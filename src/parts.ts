@@ -13,6 +13,7 @@ import type { Tools } from './flows/flow.ts'
 import { createViews } from './http/render.ts'
 import { createMethods } from './methods/index.ts'
 import { createNotices } from './notices.ts'
+import { createLogouts } from './oidc/logout.ts'
 import { requestScope } from './oidc/scope.ts'
 import type { Log, SelfServiceOptions } from './options.ts'
 import { drainage } from './outbox.ts'
@@ -58,6 +59,7 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
     log,
     change: (account, apply) => accounts.change(account, apply),
     tell: (account, event) => notices.tell(account, event),
+    ended: (accountId, epoch) => logouts.ended(accountId, epoch),
     heard: emit,
   })
   const accounts = accountsOver({
@@ -70,6 +72,11 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
   })
   const post = createPost({ mails: store.mails, mailer, keys, chance, log })
   const scope = requestScope((id) => accounts.find(id))
+  const audited = async (events: readonly AuditEvent[]): Promise<void> => {
+    await store.audit.append(events)
+    for (const event of events) emit(event)
+  }
+  const logouts = createLogouts({ store, keys, chance, audit: (event) => audited([event]), log })
   const keyed = (text: string, context: string): string => digest(keys.digest, text, ['flows', context])
 
   const tools: Tools = {
@@ -79,13 +86,7 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
     methods,
     flows: store.flows,
     budgets: store.budgets,
-    audit: {
-      ...store.audit,
-      async append(events) {
-        await store.audit.append(events)
-        for (const event of events) emit(event)
-      },
-    },
+    audit: { ...store.audit, append: audited },
     passwords: createPasswords({
       keys: keys.prehash,
       cost: passwordCost,
@@ -124,5 +125,21 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
     post: tools.post,
   })
 
-  return { issuer, service, methods, keys, views, policy, accounts, drain, emitter, post, scope, keyed, tools, notices }
+  return {
+    issuer,
+    service,
+    methods,
+    keys,
+    views,
+    policy,
+    accounts,
+    drain,
+    emitter,
+    post,
+    logouts,
+    scope,
+    keyed,
+    tools,
+    notices,
+  }
 }

@@ -4,7 +4,6 @@ import type { Middleware } from 'koa'
 import { changed } from './domain/accounts.ts'
 import { opaqueId, referenceNumber } from './domain/codes.ts'
 import type { Chance, Mailer } from './domain/ports.ts'
-import { isProblem } from './domain/problems.ts'
 import type { AuditEvent } from './domain/types.ts'
 import { jar } from './http/cookies.ts'
 import { keepFault, surround } from './http/middleware.ts'
@@ -13,10 +12,12 @@ import type { Dress } from './http/respond.ts'
 import { routes } from './http/routes.ts'
 import { storeAdapter } from './oidc/adapter.ts'
 import { mergeConfiguration } from './oidc/configure.ts'
+import { listening } from './oidc/logout-provider.ts'
 import { selfClientId } from './oidc/self-client.ts'
 import type { Log, SelfService, SelfServiceOptions } from './options.ts'
 import { buildParts } from './parts.ts'
 import { createSmtpMailer } from './senders/mail.ts'
+import { outgoingFetch } from './senders/outgoing.ts'
 
 export type { Log, SelfService, SelfServiceOptions } from './options.ts'
 
@@ -47,6 +48,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     drain,
     emitter,
     post,
+    logouts,
     scope,
     keyed,
     tools,
@@ -95,6 +97,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         prefix,
         session,
         firstParty: options.firstParty ?? (() => false),
+        fetch: outgoingFetch(options.outgoing?.networks ?? []),
       })
     },
     mount(provider) {
@@ -115,11 +118,13 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       provider.use(first)
       provider.use(router.routes() as unknown as Middleware)
       provider.on('server_error', keepFault)
+      listening(provider, { logouts, chance, audit: tools.audit.append, log })
     },
     on: (kind, listener) => void emitter.on(kind, listener),
     async signOut(accountId) {
       const account = await accounts.find(accountId)
-      if (!account) return
+      // Nobody can be it any more, so all of its sessions are dead.
+      if (!account) return logouts.ended(accountId, Number.MAX_SAFE_INTEGER)
       const event: AuditEvent = {
         id: opaqueId(chance),
         kind: 'account.signed-out',
@@ -128,10 +133,8 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         accountId,
         actor: 'host',
       }
-      const written = await accounts.change(account, (fresh) => changed({ ...fresh, epoch: fresh.epoch + 1 }, event))
+      await accounts.change(account, (fresh) => changed({ ...fresh, epoch: fresh.epoch + 1 }, event))
       scope.forget(accountId)
-      // Everything older is dead already; this only tidies up.
-      if (!isProblem(written)) await store.rows.removeOlder(accountId, written.epoch)
     },
     async ready() {
       const up = await store.ping().then(
@@ -142,7 +145,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     },
     async close() {
       await drain.stop()
-      await post.stop()
+      await Promise.all([logouts.stop(), post.stop()])
       emitter.removeAllListeners()
     },
   }

@@ -37,6 +37,7 @@ const known: Record<EventKind, true> = {
   'reset.blocked': true,
   'policy.changed': true,
   'guess.refused': true,
+  'relying-party.notified': true,
 }
 
 export const eventKinds: readonly string[] = Object.keys(known)

@@ -8,6 +8,7 @@ import { isProblem, Unavailable } from '../domain/problems.ts'
 import type { Account } from '../domain/types.ts'
 import { createMethods } from '../methods/index.ts'
 import type { Method } from '../methods/method.ts'
+import { endedJob } from '../oidc/logout-jobs.ts'
 import { realChance } from '../server/chance.ts'
 import { openStore } from '../stores/open.ts'
 import { actor } from './actor.ts'
@@ -67,7 +68,7 @@ export async function named({ accounts, io }: Desk, username: string): Promise<A
 /** `exit` says how the command ends when nothing was done; a sentence has said why. */
 export type Performed = { done: Account } | { exit: number }
 
-/** Does one act. What rests on an older epoch is dead from that write on; its rows are only tidied away. */
+/** Does one act. What rests on an older epoch is dead from that write on; a server tells relying parties, and tidies up. */
 export async function perform(desk: Desk, account: Account, act: Act): Promise<Performed> {
   const { io, accounts, store } = desk
   const said: { refused?: string; unchanged?: string } = {}
@@ -91,7 +92,7 @@ export async function perform(desk: Desk, account: Account, act: Act): Promise<P
   const now = isProblem(written) ? account : written
   await desk.publish(now)
   // Also when nothing was changed: an earlier run may have died before this.
-  await store.rows.removeOlder(now.id, now.epoch)
+  await store.logouts.put(endedJob(now.id, now.epoch, realChance.now()))
   if (!isProblem(written)) return { done: written }
   io.out(`${name} ${said.unchanged}: nothing was changed.`)
   return { exit: 0 }

@@ -4,6 +4,8 @@ import { erase, isDeleted } from '../admin/delete.ts'
 import { waitsOf } from '../admin/standing.ts'
 import { Unavailable } from '../domain/problems.ts'
 import type { Account } from '../domain/types.ts'
+import { endedJob } from '../oidc/logout-jobs.ts'
+import { realChance } from '../server/chance.ts'
 import { type Io, needed, only } from './command.ts'
 import { atDesk, type Desk, named, perform } from './desk.ts'
 import { visible } from './visible.ts'
@@ -47,11 +49,11 @@ async function drop({ store }: Desk, before: Account): Promise<void> {
   await Promise.all(waitsOf(before).map((key) => store.budgets.clear(key)))
   for (let round = 0; round < ROUNDS; round++) {
     const left = await store.accounts.find(before.id)
-    if (left) await store.audit.append(left.outbox)
-    if (!left || (await store.accounts.remove(left.id, left.version))) {
-      await store.rows.removeOlder(before.id, Number.MAX_SAFE_INTEGER)
-      return
-    }
+    if (!left) return
+    await store.audit.append(left.outbox)
+    // A server tells relying parties and tidies the rows; after this it cannot ask the account what ended.
+    await store.logouts.put(endedJob(left.id, left.epoch, realChance.now()))
+    if (await store.accounts.remove(left.id, left.version)) return
   }
   throw new Unavailable('busy', `what is left of the account is being changed by others: run it again for ${before.id}`)
 }

@@ -183,6 +183,7 @@ export type EventKind =
   | 'recovery-code.spent'
   | 'policy.changed'
   | 'guess.refused'
+  | 'relying-party.notified'
 
 /** A user as a host's own directory knows them. Local accounts are their own person. */
 export interface Person {

@@ -13,6 +13,14 @@ const used = (model: string): Error =>
     ? new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
     : new errors.InvalidGrant(`${model} was already consumed`)
 
+const context = (model: string, at: string): string[] => ['provider', model, at]
+
+/** What the provider saved, expired or not. `at` lets a row that was found by another key be opened under its own name. */
+export function payloadOf(model: string, row: ProviderRow, keys: KeyRing, id?: string): AdapterPayload {
+  const { sealed, at } = row.payload as { sealed: string; at: string }
+  return JSON.parse(open(keys, sealed, context(model, id ?? at))) as AdapterPayload
+}
+
 export function storeAdapter(
   rows: ProviderRows,
   keys: { seal: KeyRing; digest: KeyRing },
@@ -21,14 +29,11 @@ export function storeAdapter(
   /** A user code is short enough to be typed, so short that a bare hash of it could be tried out. */
   const typed = (userCode: string): string => keyedDigest(keys.digest, userCode, ['provider', 'userCode'])
   return (model) => {
-    const context = (id: string): string[] => ['provider', model, id]
-
     const read = (id: string | undefined, row: ProviderRow | undefined): AdapterPayload | undefined => {
       if (!row || (row.expiresAt !== undefined && row.expiresAt <= chance.now())) return undefined
-      const { sealed, at, consumed } = row.payload as { sealed: string; at: string; consumed?: number }
-      const payload = JSON.parse(open(keys.seal, sealed, context(id ?? at))) as AdapterPayload
+      const { consumed } = row.payload as { consumed?: number }
       return {
-        ...payload,
+        ...payloadOf(model, row, keys.seal, id),
         ...(consumed !== undefined && { consumed }),
         ...(row.stamp !== undefined && { epoch: row.stamp }),
       }
@@ -45,9 +50,8 @@ export function storeAdapter(
           model,
           at,
           {
-            // `at` lets a row that was found by another key be opened under its own name.
             payload: {
-              sealed: seal(keys.seal, JSON.stringify(rest), context(at)),
+              sealed: seal(keys.seal, JSON.stringify(rest), context(model, at)),
               at,
               ...(consumed !== undefined && { consumed }),
             },

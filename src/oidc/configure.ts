@@ -41,6 +41,8 @@ export interface Merging {
   prefix: string
   session: { absolute: number; idle: number }
   firstParty(clientId: string): boolean
+  /** Calls to what clients' metadata names. */
+  fetch: NonNullable<Configuration['fetch']>
 }
 
 const SECOND = 1000
@@ -111,6 +113,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       Session: ttl?.Session ?? sessionTtl(merging),
     },
     renderError: host.renderError ?? pages.renderError,
+    fetch: host.fetch ?? merging.fetch,
     discovery: {
       ...host.discovery,
       prompt_values_supported: ['none', 'login', 'consent', ...requestable],
@@ -118,6 +121,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
     features: {
       ...features,
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true, ...features.backchannelLogout },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: pages.logoutSource,

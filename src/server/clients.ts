@@ -11,6 +11,7 @@ export const clientsOf = ({ clients }: Pick<Loaded, 'clients'>): ClientMetadata[
 export const features: NonNullable<Configuration['features']> = {
   devInteractions: { enabled: false },
   rpInitiatedLogout: { enabled: true },
+  backchannelLogout: { enabled: true },
   // Said here, because the provider's own answers come with a notice on standard output, which is for the log's JSON alone.
   revocation: {
     enabled: true,

@@ -75,6 +75,7 @@ export async function startServer(config: Loaded, options: ServerOptions): Promi
       passwordCost: config.password.cost,
       proxyHops: config.proxy.hops,
       session: config.session,
+      outgoing: config.outgoing,
       firstParty: (id) => config.clients[id]?.firstParty === true,
       ...(config.service.name !== undefined && { service: { name: config.service.name } }),
       ...(config.views !== undefined && { views: config.views }),

@@ -21,7 +21,7 @@ export function hooked(store: Store, hook: Hook, after: readonly string[] = []):
         },
       ]),
     )
-  const parts = ['accounts', 'flows', 'budgets', 'claims', 'audit', 'mails', 'rows'] as const
+  const parts = ['accounts', 'flows', 'budgets', 'claims', 'audit', 'mails', 'logouts', 'rows'] as const
   return { ...store, ...Object.fromEntries(parts.map((name) => [name, part(name, store[name])])) }
 }
 

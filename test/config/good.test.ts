@@ -26,6 +26,7 @@ describe('a good configuration', () => {
       clients: {},
       password: { cost: 12 },
       session: { absolute: 86_400_000, idle: 3_600_000 },
+      outgoing: { networks: [] },
       service: {},
       log: { level: 'info' },
       policy: {

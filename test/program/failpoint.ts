@@ -58,7 +58,7 @@ process.channel?.unref()
 
 const writes = new Set(
   `accounts.insert accounts.replace flows.save flows.remove budgets.admit budgets.refund budgets.settle budgets.clear
-   claims.claim claims.swap audit.append mails.put rows.upsert rows.consume rows.destroy rows.revokeByGrantId
+   claims.claim claims.swap audit.append mails.put logouts.put rows.upsert rows.consume rows.destroy rows.revokeByGrantId
    rows.removeOlder`.split(/\s+/),
 )
 
@@ -114,6 +114,8 @@ export function watched(store: Store): Store {
     Object.fromEntries(
       Object.entries(verbs).map(([verb, run]) => {
         const queue = name === 'mails' && verb !== 'put'
+        // Worked off for everybody, in no request.
+        if (name === 'logouts' && verb !== 'put') return [verb, run]
         return [verb, queue ? ofQueue(verb, run as Verb) : gated(`${name}.${verb}`, run as Verb)]
       }),
     )
