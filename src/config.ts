@@ -185,9 +185,21 @@ export const configSchema = (methods: readonly MethodTraits[]) =>
             .describe('Client metadata of OpenID Connect registration, as oidc-provider takes it.'),
           firstParty: z.boolean().default(false).describe('One of your own: users are not asked for consent.'),
           prompts: z
-            .array(z.enum(['change_password', 'forgot_password']))
+            .array(z.enum(['change_password', 'forgot_password', 'security_info_registration']))
             .default([])
             .describe('Which of our prompts it may request.'),
+          mfa: z
+            .enum(['inherit', 'required'])
+            .default('inherit')
+            .describe(
+              'Whether a password alone is enough for it: as `mfa.required` says, or never. Who has no second factor registers one.',
+            ),
+          silentWhileRecommended: z
+            .boolean()
+            .default(true)
+            .describe(
+              '`prompt=none` while registration may still be put off: goes through, or (`false`) is answered with `interaction_required`.',
+            ),
         }),
       )
       .default({})

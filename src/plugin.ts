@@ -5,12 +5,15 @@ import { changed } from './domain/accounts.ts'
 import { opaqueId, referenceNumber } from './domain/codes.ts'
 import type { Chance, Mailer } from './domain/ports.ts'
 import type { AuditEvent } from './domain/types.ts'
+import { clientPolicy } from './domain/policy.ts'
+import { REGISTRATION } from './flows/registration.ts'
 import { jar } from './http/cookies.ts'
 import { keepFault, surround } from './http/middleware.ts'
 import { providerPages } from './http/provider-pages.ts'
 import type { Dress } from './http/respond.ts'
 import { routes } from './http/routes.ts'
 import { storeAdapter } from './oidc/adapter.ts'
+import { statusOf } from './oidc/answers.ts'
 import { mergeConfiguration } from './oidc/configure.ts'
 import { listening } from './oidc/logout-provider.ts'
 import { selfClientId } from './oidc/self-client.ts'
@@ -75,8 +78,8 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
   /** A host with a directory that takes no passwords has nothing to change here. */
   const mayChange = options.directory === undefined || options.directory.setPassword !== undefined
   const mayRequest = (clientId: string, prompt: string): boolean =>
-    mayChange &&
-    (clientId === selfClientId || (policy.current().clients?.[clientId]?.prompts.includes(prompt) ?? false))
+    (mayChange || prompt === REGISTRATION) &&
+    (clientId === selfClientId || clientPolicy(policy.current(), clientId).prompts.includes(prompt))
 
   post.start()
   drain.start()
@@ -119,6 +122,11 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
       provider.use(router.routes() as unknown as Middleware)
       provider.on('server_error', keepFault)
       listening(provider, { logouts, chance, audit: tools.audit.append, log })
+      // A courtesy to relying parties that read no ID token; what they can trust is the claim.
+      provider.on('authorization.success', (ctx, out) => {
+        const status = statusOf(ctx)
+        if (status && out) out['action_status'] = status
+      })
     },
     on: (kind, listener) => void emitter.on(kind, listener),
     async signOut(accountId) {

@@ -88,9 +88,9 @@ export async function livePolicy(file: string, options: LiveOptions): Promise<Li
   }
 }
 
-/** What needs a restart: of a client all but the prompts that it may request. */
+/** What needs a restart: of a client all that is no policy. */
 function serverPart({ cautions: _c, file: _f, lineOf: _l, clients, ...server }: Omit<Loaded, 'policy'>): object {
-  const kept = Object.entries(clients).map(([id, { prompts: _p, ...client }]) => [id, client] as const)
+  const kept = Object.entries(clients).map(([id, { metadata, firstParty }]) => [id, { metadata, firstParty }] as const)
   return { ...server, clients: Object.fromEntries(kept) }
 }
 

@@ -40,7 +40,7 @@ export function readConfig({ file, text, env = process.env, methods }: Read): Lo
   const source = readSource(file, text, env)
   const schema = configSchema(methods)
   const config = parse(source, schema)
-  const policy = { ...policyOf(config), clients: promptsOf(config.clients) }
+  const policy = { ...policyOf(config), clients: clientPolicies(config.clients) }
   refuse(source, [...serverRules(config), ...policyRules(policy, methods)])
   const notes = cautions({ ...config, policy }).map(({ path, sentence }) => `${path.join('.')} ${sentence}`)
   const { registration: _r, mfa: _m, reset: _s, notify: _n, admins: _a, tokens: _t, helpdesk: _h, ...server } = config
@@ -107,11 +107,11 @@ const policyOf = ({
 })
 
 /** Per relying party, only what takes effect without a restart; a client without a wish is left out. */
-const promptsOf = (clients: Config['clients']): NonNullable<Policy['clients']> =>
+const clientPolicies = (clients: Config['clients']): NonNullable<Policy['clients']> =>
   Object.fromEntries(
     Object.entries(clients)
-      .filter(([, { prompts }]) => prompts.length > 0)
-      .map(([id, { prompts }]) => [id, { prompts }]),
+      .filter(([, one]) => one.prompts.length > 0 || one.mfa !== 'inherit' || !one.silentWhileRecommended)
+      .map(([id, { prompts, mfa, silentWhileRecommended }]) => [id, { prompts, mfa, silentWhileRecommended }]),
   )
 
 function refuse(source: Source, broken: readonly Broken[]): void {

@@ -27,9 +27,26 @@ export interface Policy {
   /** Milliseconds that a signed access token lives at most; 5 minutes without. */
   tokens?: { signedFor: number }
   helpdesk?: string
-  /** Per relying party: which of our prompts it may request; none by default. */
-  clients?: Readonly<Record<string, { prompts: readonly string[] }>>
+  /** Per relying party, by `client_id`. */
+  clients?: Readonly<Record<string, ClientPolicy>>
 }
+
+export interface ClientPolicy {
+  /** Which of our prompts it may request; none by default. */
+  prompts: readonly string[]
+  /** `required`: nobody comes to it with a password alone, whatever `mfa.required` says; default `inherit`. */
+  mfa?: 'inherit' | 'required'
+  /** `prompt=none` while registration is only recommended: goes through (default), or `interaction_required`. */
+  silentWhileRecommended?: boolean
+}
+
+/** What a relying party may ask for; one that policy does not name may ask for nothing. */
+export const clientPolicy = (policy: Policy, id: string): Required<ClientPolicy> => ({
+  prompts: [],
+  mfa: 'inherit',
+  silentWhileRecommended: true,
+  ...(policy.clients && Object.hasOwn(policy.clients, id) ? policy.clients[id] : {}),
+})
 
 /** What policy needs to know of a method; `methods/method.ts` has the rest. */
 export interface MethodTraits {
@@ -111,16 +128,19 @@ export function canReset(traits: Traits, policy: Policy, account: Account, now: 
     const known = account.email !== undefined && account.emailVerified
     return reachable && known && now < account.activation.until ? 'activation' : 'not-registered'
   }
-  const kinds = recoveryKinds(traits, policy, usable).size
-  return kinds >= asked(traits, policy, usable, gatesAsked(traits, policy, account)) ? 'reset' : 'not-registered'
+  return opensReset(traits, policy, usable, gatesAsked(traits, policy, account)) ? 'reset' : 'not-registered'
 }
 
-/** One gate is enough where it can be a method that is no second factor: sign-in still asks for another thing (RS-6). */
-const asked = (traits: Traits, policy: Policy, methods: readonly string[], least: number): number => {
+/**
+ * Whether a reset with so many gates can be passed by these methods: asked by registration, by the reset itself and of a
+ * new policy. One gate is enough where it can be a method that is no second factor, so that sign-in still asks for another
+ * thing; any other method needs a second gate (RS-6).
+ */
+export function opensReset(traits: Traits, policy: Policy, methods: readonly string[], gates: number): boolean {
   const plain = methods.some(
     (id) => policy.reset.methods.includes(id) && serves(traits, id, 'recovery') && !serves(traits, id, 'second-factor'),
   )
-  return least === 1 && !plain ? 2 : least
+  return recoveryKinds(traits, policy, methods).size >= (gates === 1 && !plain ? 2 : gates)
 }
 
 /** Kinds of evidence that a reset could ask this account for. */
@@ -161,7 +181,7 @@ export function missing(traits: Traits, policy: Policy, account: Account, sure: 
     if (!issued) plan({ methods: [method.id], why: 'always' })
   }
   const wanted = gates(policy, account)
-  while (recoveryKinds(traits, policy, [...has]).size < wanted) {
+  while (!opensReset(traits, policy, [...has], wanted)) {
     const kinds = recoveryKinds(traits, policy, [...has])
     const more = traits.filter(
       (method) =>

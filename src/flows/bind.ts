@@ -4,6 +4,7 @@ import { factors, isRegistered } from '../domain/policy.ts'
 import { isProblem } from '../domain/problems.ts'
 import type { Account, Credential, Evidence } from '../domain/types.ts'
 import type { Enrolled, Method } from '../methods/method.ts'
+import { policyOf } from './demand.ts'
 import type { Answer, Facts, Tools } from './flow.ts'
 import { event } from './flow.ts'
 import { frozen, thawed } from './freeze.ts'
@@ -47,7 +48,7 @@ export async function bind(
     const item = { ...about, detail: { ...about.detail, ...(unheard && { tell: true }) } }
     const events = [event(facts, tools, 'registration.item', item)]
     if (gate) events.unshift(event(facts, tools, 'trust-gate', about))
-    if (isRegistered(facts.methods, facts.policy, next)) {
+    if (isRegistered(facts.methods, policyOf(facts), next)) {
       const list = listed(facts, next)
       events.push(event(facts, tools, 'registration.completed', { accountId: fresh.id, detail: { list } }))
     }

@@ -1,7 +1,9 @@
 // The one place that decides what a completed flow says about the user: `amr`, `acr`, `auth_time`, the known browser.
 import { changed } from '../domain/accounts.ts'
+import { isRegistered } from '../domain/policy.ts'
 import { isProblem, type Problem } from '../domain/problems.ts'
 import type { Account, Time } from '../domain/types.ts'
+import { policyOf } from './demand.ts'
 import type { Facts, Tools } from './flow.ts'
 import { event, evidenceOf, ownSession } from './flow.ts'
 import { thawed } from './freeze.ts'
@@ -24,6 +26,23 @@ export interface SignedIn {
   authTime: Time
   /** To be remembered by a signed cookie, so that others' wrong guesses do not lock this browser out. */
   browser: string
+  /** Prompts of ours that this flow settled for the account, whichever of them began it. */
+  settled: Readonly<Record<string, ActionStatus>>
+}
+
+/** What a relying party reads of an action that it asked for. `skipped`: the user put it off; cancelled is `access_denied`. */
+export type ActionStatus = 'done' | 'skipped'
+
+/** Judged by what the account and the evidence say, not by which pages were seen: a status is earned. */
+function settledBy(facts: Facts): Record<string, ActionStatus> {
+  const { record, visit, methods, account } = facts
+  const changedPassword = evidenceOf(record, 'new-password') !== undefined
+  const registering = record.journey === 'security_info_registration' || visit.demands.includes('registration')
+  const registered = account !== undefined && isRegistered(methods, policyOf(facts), account)
+  return {
+    ...(changedPassword && { change_password: 'done' as const }),
+    ...(registering && { security_info_registration: registered ? ('done' as const) : ('skipped' as const) }),
+  }
 }
 
 const BROWSERS = 10
@@ -73,5 +92,6 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
     amr,
     authTime: password?.at ?? ownSession(facts)?.loginAt ?? facts.now,
     browser,
+    settled: settledBy(facts),
   }
 }

@@ -6,6 +6,7 @@ import type { Problem, ProblemCode } from '../domain/problems.ts'
 import type { Vault } from '../domain/seal.ts'
 import type { Account, AuditEvent, EventKind, Evidence, FlowRecord, Form, Step, Time } from '../domain/types.ts'
 import type { Letter, Method } from '../methods/method.ts'
+import type { Demand } from './demand.ts'
 import type { Page } from './pages.ts'
 
 /** Who asks, from where, for whom: what the provider's interaction and the request tell. */
@@ -17,6 +18,8 @@ export interface Visit {
   /** The session the request came with, when somebody is signed in. */
   session?: { accountId: string; amr: readonly string[]; loginAt: number | undefined }
   loginHint?: string
+  /** What the request demands beyond policy. */
+  demands: readonly Demand[]
   language: string
   /** The source address, as far as it can be trusted. */
   address: string

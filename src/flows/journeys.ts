@@ -1,12 +1,17 @@
 // Every flow on one page: the prompt it answers, and what it needs, in order. The first that is not met shows its page.
-import type { Journey } from './flow.ts'
+import { lacking } from './demand.ts'
+import type { Facts, Journey, Requirement } from './flow.ts'
 import { gates, named, unlocked } from './forgot.ts'
 import { changedPassword, forcedPassword, newPassword, told } from './new-password.ts'
 import { passwordAgain, signedIn } from './password.ts'
-import { enrolled, finished, informed, trustGate } from './registration.ts'
+import { due, enrolled, finished, informed, REGISTRATION, trustGate } from './registration.ts'
 import { recentFactor, secondFactor } from './second-factor.ts'
 
-const registration = [informed, trustGate, enrolled, finished]
+/** Asked only where it applies: elsewhere it is met. */
+const where = (applies: (facts: Facts) => boolean, requirements: readonly Requirement[]): Requirement[] =>
+  requirements.map((one) => ({ ...one, met: (facts) => !applies(facts) || one.met(facts) }))
+
+const registration = [informed, trustGate, enrolled]
 
 export const journeys: readonly Journey[] = [
   {
@@ -21,8 +26,14 @@ export const journeys: readonly Journey[] = [
     ofSession: false,
     requirements: [signedIn, secondFactor, informed, trustGate, forcedPassword, enrolled, finished],
   },
-  // A session that was made without the factor its account has by now: another browser's, or a host's own sign-in.
-  { prompt: 'second_factor', signsIn: true, ofSession: true, requirements: [secondFactor] },
+  // A session that was made without the factor its account has by now: another browser's, or a host's own sign-in; or one
+  // that a relying party takes only with a factor, which the user then registers (RFC 9470).
+  {
+    prompt: 'second_factor',
+    signsIn: true,
+    ofSession: true,
+    requirements: [secondFactor, ...where(lacking, [passwordAgain, ...registration]), finished],
+  },
   // Ends with the change itself: the session that asked for it is of an older epoch from then on.
   {
     prompt: 'change_password',
@@ -31,10 +42,10 @@ export const journeys: readonly Journey[] = [
     requirements: [passwordAgain, recentFactor, trustGate, changedPassword],
   },
   {
-    prompt: 'security_info_registration',
+    prompt: REGISTRATION,
     signsIn: true,
     ofSession: true,
-    requirements: [passwordAgain, secondFactor, ...registration],
+    requirements: [...where(due, [passwordAgain, secondFactor]), ...registration, finished],
   },
 ]
 

@@ -5,6 +5,7 @@ import type { Problem, ProblemCode } from '../domain/problems.ts'
 import type { Account, FlowRecord } from '../domain/types.ts'
 import { changedUnder, type Facts, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
+import { repeated, tagOf } from './second-factor.ts'
 
 /** One flow lives this long; the authorization request behind it much longer. */
 export const FLOW_LIFE = 15 * 60_000
@@ -54,8 +55,23 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
   const account = await behind(whose, stored, tools)
   // A reset goes on as if nothing were: whoever holds a name alone must not learn what became of the account (EM-1).
   const hushed = stored.journey === RESET
-  if (whose !== undefined && !hushed && changedUnder(stored, account)) return begin('account_changed')
-  return { facts: { ...base, record: stored, account }, version }
+  const facts = caughtUp({ ...base, record: stored, account }, tools)
+  if (whose !== undefined && !hushed && changedUnder(facts.record, account)) return begin('account_changed')
+  return { facts, version }
+}
+
+/**
+ * The process died, or the store failed, between the write of a new password and the flow's own: the account says that
+ * this form of this turn was taken, so the flow is where that write would have left it. Any later change ends it as ever.
+ */
+function caughtUp(facts: Facts, tools: Tools): Facts {
+  const { record, account } = facts
+  if (!account || record.epoch === undefined || account.epoch !== record.epoch + 1) return facts
+  const taken = repeated(account, tagOf(facts, {}, tools))?.met
+  if (taken?.kind !== 'new-password') return facts
+  const { step: _closed, ...rest } = record
+  const evidence = [...record.evidence, taken]
+  return { ...facts, record: { ...rest, turn: record.turn + 1, epoch: account.epoch, evidence } }
 }
 
 /** A name that leads nowhere is looked for as often as one that does (EM-4). */

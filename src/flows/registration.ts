@@ -1,11 +1,12 @@
 // Combined registration: why, the trust gate, one step per missing thing, the finished page. Only what is missing is asked.
 import { changed } from '../domain/accounts.ts'
-import { factors, graceLeft, missing, skip, verdictAtSignIn } from '../domain/policy.ts'
+import { factors, graceLeft, missing, skip } from '../domain/policy.ts'
 import { isProblem } from '../domain/problems.ts'
 import type { Account, Evidence, Form } from '../domain/types.ts'
 import type { Enrolled, Method, Proven } from '../methods/method.ts'
 import { bind } from './bind.ts'
 import { type Act, answer, begin, current, view } from './ceremony.ts'
+import { outstanding, policyOf } from './demand.ts'
 import type { Answer, Begun, Facts, Requirement, Tools } from './flow.ts'
 import { event, evidenceOf } from './flow.ts'
 import type { Page } from './pages.ts'
@@ -13,6 +14,9 @@ import { choices, proofEvidence, spendProof, tagOf } from './second-factor.ts'
 
 /** The password proof must be younger than this when the wizard opens (NIST SP 800-63B-4 4.1.2.1, ASVS 7.5.1). */
 const FRESH = 5 * 60_000
+
+/** The prompt of registration alone. */
+export const REGISTRATION = 'security_info_registration'
 
 const acknowledged = (facts: Facts, what: string): boolean =>
   facts.record.evidence.some((evidence) => evidence.kind === 'acknowledged' && evidence.method === what)
@@ -26,11 +30,7 @@ const acknowledge = (facts: Facts, what: string): Evidence => ({
 })
 
 /** Judged anew at every page and at the end, from the store and the policy of the moment (EN-4). */
-const due = (facts: Facts): boolean => {
-  if (!facts.account || evidenceOf(facts.record, 'skipped')) return false
-  // Once begun, it is finished even when the last thing was just registered: the finished page is still to come.
-  return verdictAtSignIn(facts.methods, facts.policy, facts.account, facts.now) !== 'fine'
-}
+export const due = (facts: Facts): boolean => !evidenceOf(facts.record, 'skipped') && outstanding(facts)
 
 /** A password that stands alone changes only with the trust gate as well: a stolen one must not be enough. */
 const alone = ({ record, account, methods }: Facts): boolean =>
@@ -56,7 +56,7 @@ const byTheWay = (facts: Facts): string[] => {
 }
 
 const items = (facts: Facts) =>
-  facts.account ? missing(facts.methods, facts.policy, facts.account, byTheWay(facts)) : []
+  facts.account ? missing(facts.methods, policyOf(facts), facts.account, byTheWay(facts)) : []
 
 /** "More information required": what will be asked and why; "not now" where policy leaves it. */
 export const informed: Requirement = {
@@ -65,7 +65,7 @@ export const informed: Requirement = {
 
   page(facts): Page {
     const account = facts.account as Account
-    const grace = graceLeft(facts.policy, account, facts.now)
+    const grace = graceLeft(policyOf(facts), account, facts.now)
     const gate = gated(facts) ? gateMethod(facts) : undefined
     return {
       name: 'registration',
@@ -87,7 +87,7 @@ export const informed: Requirement = {
 
 async function skipped(facts: Facts, account: Account, tools: Tools): Promise<Answer> {
   const written = await tools.accounts.change(account, (fresh) => {
-    const next = skip(facts.policy, fresh, facts.now)
+    const next = skip(policyOf(facts), fresh, facts.now)
     if (!next) return { problem: 'no_skips_left' }
     return changed(next, event(facts, tools, 'registration.skipped', { accountId: fresh.id }))
   })
@@ -209,12 +209,14 @@ export const enrolled: Requirement = {
   },
 }
 
-/** The finished page: what is registered now. */
+/** The finished page: what is registered now. Who was sent here by a relying party sees it also when nothing was missing. */
 export const finished: Requirement = {
   name: 'registered',
-  met: (facts) =>
-    !facts.record.evidence.some(({ kind }) => kind === 'enrolment' || kind === 'trust-gate') ||
-    acknowledged(facts, 'registered'),
+  met: (facts) => {
+    const added = facts.record.evidence.some(({ kind }) => kind === 'enrolment' || kind === 'trust-gate')
+    const sent = facts.record.journey === REGISTRATION && facts.visit.demands.includes('registration')
+    return acknowledged(facts, 'registered') || evidenceOf(facts.record, 'skipped') !== undefined || !(added || sent)
+  },
 
   page(facts): Page {
     const account = facts.account as Account

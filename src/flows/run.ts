@@ -12,16 +12,17 @@ import { repeated, tagOf } from './second-factor.ts'
 
 export type Outcome =
   | { shown: Shown }
-  /** This flow cannot go on. */
-  | { over: ProblemCode }
+  /** This flow cannot go on; with the token, the page can lead back to the relying party. */
+  | { over: ProblemCode; step?: string }
   /** The form was accepted, or is not of this turn: the same address shows where things stand. */
   | { again: true }
   /** The session behind the request is gone or unwanted: the provider has to begin anew with the same request. */
   | { anew: true; signOut: boolean }
-  | { cancelled: true }
+  /** `unmet`: not the user's will, but what the request demands could not be met. */
+  | { cancelled: true; unmet: boolean }
   | { finished: SignedIn }
   /** Done, with nobody signed in: the provider goes on to its next prompt. */
-  | { passed: true }
+  | { passed: true; accountId: string | undefined }
 
 const journeyFor = ({ record }: Facts): Journey | undefined => journeyOf(record.journey)
 
@@ -31,17 +32,22 @@ const firstUnmet = (facts: Facts): Requirement | undefined =>
 /** A session flow whose account is gone: only the provider can tell what comes next. */
 const orphaned = (facts: Facts): boolean => journeyFor(facts)?.ofSession === true && !facts.account
 
+const stepOf = (facts: Facts, tools: Tools): string =>
+  tokenOf(facts, { turn: facts.record.turn, requirement: firstUnmet(facts)?.name ?? 'finish' }, tools)
+
+const stopped = (facts: Facts, over: ProblemCode, tools: Tools): Outcome => ({ over, step: stepOf(facts, tools) })
+
 function shown(facts: Facts, tools: Tools, problem?: Problem): Outcome {
   const requirement = firstUnmet(facts)
   const page: Page | { over: ProblemCode } = requirement?.page(facts, tools) ?? { name: 'message', message: 'continue' }
-  if ('over' in page) return { over: page.over }
+  if ('over' in page) return stopped(facts, page.over, tools)
   // A reset shows what was typed, never what it led to.
   const username = facts.record.journey === RESET ? undefined : facts.account?.username
   return {
     shown: {
       page,
       ...(problem && { problem }),
-      step: tokenOf(facts, { turn: facts.record.turn, requirement: requirement?.name ?? 'finish' }, tools),
+      step: stepOf(facts, tools),
       ...(username !== undefined && { username }),
       client: facts.visit.client.name,
       // What is registered stays so: there is nothing to take back any more.
@@ -64,7 +70,9 @@ export async function submit(visit: Visit, form: Form, policy: Policy, tools: To
   const asked = askedBy(facts, form['step'], tools)
   if (asked === undefined) return { over: 'foreign_origin' }
   if (orphaned(facts)) return { anew: true, signOut: false }
-  if (form['action'] === 'cancel') return cancel(facts, version, tools)
+  // `leave` is offered by a page that cannot go on; whoever sends it elsewhere only cancels.
+  if (form['action'] === 'cancel' || form['action'] === 'leave')
+    return cancel(facts, version, tools, form['action'] === 'leave' && visit.demands.includes('mfa'))
   if (form['action'] === 'restart') return restart(facts, version, tools)
   if (asked.turn !== facts.record.turn) return { again: true }
   if (form['action'] === 'forgot' && visit.journey === 'login' && mayReset(policy, tools))
@@ -75,7 +83,7 @@ export async function submit(visit: Visit, form: Form, policy: Policy, tools: To
   // The account changed under the page, on another device or in another tab: this form answers what is asked no more.
   if (!before && asked.requirement !== requirement.name) return { again: true }
   const answered = before ?? (await requirement.answer(facts, form, tools))
-  if ('over' in answered) return answered
+  if ('over' in answered) return stopped(facts, answered.over, tools)
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
   if ('met' in answered) return proceed(withEvidence(facts, answered), version, tools)
   if (isProblem(answered)) return shown(typed(facts, form), tools, answered)
@@ -106,7 +114,7 @@ async function proceed(facts: Facts, version: number, tools: Tools): Promise<Out
   if (begun && 'met' in begun) return proceed(withEvidence(facts, begun), version, tools)
   if (!begun || 'over' in begun) {
     await save(now.record, version, tools)
-    return begun ?? { again: true }
+    return begun ? stopped(now, begun.over, tools) : { again: true }
   }
   const record = { ...now.record, step: begun.step }
   if (!(await save(record, version, tools))) return { again: true }
@@ -126,7 +134,7 @@ function withEvidence(
 }
 
 async function finish(facts: Facts, tools: Tools): Promise<Outcome> {
-  if (!journeyFor(facts)?.signsIn) return { passed: true }
+  if (!journeyFor(facts)?.signsIn) return { passed: true, accountId: facts.account?.id }
   const completed = await complete(facts, tools)
   if (isProblem(completed)) return restart(facts, facts.record.version, tools, completed)
   return { finished: completed }
@@ -148,7 +156,7 @@ async function restart(facts: Facts, version: number, tools: Tools, problem?: Pr
   return shown({ ...facts, record, account: undefined }, tools, problem)
 }
 
-async function cancel(facts: Facts, version: number, tools: Tools): Promise<Outcome> {
+async function cancel(facts: Facts, version: number, tools: Tools, unmet: boolean): Promise<Outcome> {
   // Out of a reset within a sign-in the way leads back to the sign-in, not to the relying party.
   if (facts.record.journey !== facts.visit.journey) return restart(facts, version, tools)
   const registering = facts.record.evidence.some(
@@ -158,7 +166,7 @@ async function cancel(facts: Facts, version: number, tools: Tools): Promise<Outc
   facts.visit.beside(
     tools.audit.append([event(facts, tools, kind, facts.account ? { accountId: facts.account.id } : {})]),
   )
-  return { cancelled: true }
+  return { cancelled: true, unmet }
 }
 
 /** What was typed as a name comes back with the page; a password never does. */

@@ -14,6 +14,8 @@ export interface Stopped {
   until?: Time
   /** A link to start again. */
   restart?: string
+  /** A button that leads back to the relying party; `step` names the flow. */
+  back?: { step: string; client: string }
   /** May be shown to the reader as it is, e.g. an OAuth error description; it is escaped. */
   detail?: string
 }
@@ -138,7 +140,7 @@ export function pageContext(rendering: Rendering, known: Known): PageContext {
     client: undefined,
     cancel: false,
     mailSlow: false,
-    ...('page' in shown ? shown : { restart: shown.restart, detail: shown.detail }),
+    ...('page' in shown ? shown : { restart: shown.restart, detail: shown.detail, back: shown.back }),
     ...(page ? details(words, page, now, rendering.service.name) : {}),
     page: page ?? {},
     model: page && 'model' in page ? (page.model ?? {}) : {},

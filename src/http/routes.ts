@@ -9,6 +9,7 @@ import type { Tools, Visit } from '../flows/flow.ts'
 import { journeyOf } from '../flows/journeys.ts'
 import type { Shown } from '../flows/pages.ts'
 import { close, type Outcome, show, submit } from '../flows/run.ts'
+import { demandsOf } from '../oidc/asked.ts'
 import { answer, consent, type Interaction, loginAt, pass, read, refuse, signOut } from '../oidc/interaction.ts'
 import { selfRequest } from '../oidc/self-client.ts'
 import { readForm } from './form.ts'
@@ -110,7 +111,7 @@ const answered = ({ result }: Interaction): boolean => result !== undefined && O
 type OpenVisit = Visit & { settled(): Promise<unknown> }
 
 async function visitOf(ctx: Context, routing: Routing, interaction: Interaction): Promise<OpenVisit> {
-  const { provider, dress, hops } = routing
+  const { provider, dress, hops, policy } = routing
   const { params, prompt, session } = interaction
   const clientId = typeof params['client_id'] === 'string' ? params['client_id'] : ''
   const client = await provider.Client.find(clientId)
@@ -122,6 +123,7 @@ async function visitOf(ctx: Context, routing: Routing, interaction: Interaction)
     journey: prompt.name,
     client: { id: clientId, name: client?.clientName ?? clientId },
     ...(session && { session: { accountId: session.accountId, amr: session.amr ?? [], loginAt: since } }),
+    demands: demandsOf(params, prompt.name, interaction.lastSubmission, policy()),
     ...(typeof hint === 'string' && { loginHint: hint.slice(0, 256) }),
     language: languageOf(ctx, dress, locales(interaction)),
     address: sourceAddress(ctx.req, hops),
@@ -181,20 +183,24 @@ async function reply(
   await visit.settled()
   const { provider, dress, tools } = routing
   if ('shown' in outcome) return showPage(ctx, dress, outcome.shown, around(interaction))
-  if ('over' in outcome) return showProblem(ctx, dress, outcome.over, around(interaction))
+  if ('over' in outcome) {
+    const { over: error, step } = outcome
+    const back = step !== undefined && { back: { step, client: visit.client.name } }
+    return showPage(ctx, dress, { error, ...back }, around(interaction))
+  }
   const here = `${routing.prefix}/interaction/${interaction.cid}`
   if ('again' in outcome) return seeOther(ctx, here)
   if ('anew' in outcome)
     return seeOther(ctx, outcome.signOut ? await signOut(provider, interaction) : interaction.returnTo)
   if ('cancelled' in outcome) {
-    const on = await refuse(interaction)
+    const on = await refuse(interaction, outcome)
     await close(visit, tools)
     return seeOther(ctx, on)
   }
   if ('passed' in outcome) {
     await close(visit, tools)
     // A reset within a sign-in leads back to the sign-in page of the same request.
-    return seeOther(ctx, interaction.prompt.name === 'login' ? here : await pass(interaction))
+    return seeOther(ctx, interaction.prompt.name === 'login' ? here : await pass(interaction, outcome.accountId))
   }
   dress.jar.remember(ctx, outcome.finished)
   const on = await answer(provider, interaction, outcome.finished)

@@ -1,6 +1,7 @@
 // Accounts as the provider sees them: `findAccount`, the claims, and grants without a consent page for first parties.
 import type { Account as OidcAccount, Configuration, FindAccount, Grant, KoaContextWithOIDC } from 'oidc-provider'
 import type { Account } from '../domain/types.ts'
+import { redeemedStatus, statusOf } from './answers.ts'
 import { selfClientId } from './self-client.ts'
 
 /** Claims by scope (OpenID Connect Core 5.4). `sub` is opaque and never reused. */
@@ -15,11 +16,26 @@ export const claimsOf = (account: Account): { sub: string; [claim: string]: unkn
 
 /** Ours decides whether the account exists and is enabled; a host's own `findAccount` may still word its claims. */
 export const accountFinder =
-  (read: (id: string) => Promise<Account | undefined>, host: FindAccount | undefined): FindAccount =>
+  (
+    read: (id: string) => Promise<Account | undefined>,
+    enough: (token: { clientId?: string | undefined; acr?: string | undefined }) => boolean,
+    host: FindAccount | undefined,
+  ): FindAccount =>
   async (ctx, id, token): Promise<OidcAccount | undefined> => {
     const account = await read(id)
     if (!account) return undefined
-    return host ? host(ctx, id, token) : { accountId: id, claims: () => claimsOf(account) }
+    // Tightened since: what was issued for less is renewed no more.
+    if (token?.kind === 'RefreshToken' && !enough(token)) return undefined
+    const found = host ? await host(ctx, id, token) : { accountId: id, claims: () => claimsOf(account) }
+    if (!found) return undefined
+    return {
+      ...found,
+      accountId: found.accountId,
+      async claims(use, ...rest) {
+        const status = use === 'id_token' ? (redeemedStatus(ctx) ?? statusOf(ctx)) : undefined
+        return { ...(await found.claims(use, ...rest)), ...(status && { action_status: status }) }
+      },
+    }
   }
 
 type LoadGrant = NonNullable<Configuration['loadExistingGrant']>

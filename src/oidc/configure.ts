@@ -9,9 +9,12 @@ import {
 import type { Keys } from '../domain/keys.ts'
 import { acr } from '../flows/finish.ts'
 import { accountFinder, grantLoader } from './account.ts'
+import { answersAdapter } from './answers.ts'
+import { levelOf, reaches, wantedOf } from './asked.ts'
 import { epochAdapter } from './epoch.ts'
 import { refuseUnsafe } from './grants.ts'
 import { type Judging, requestable, withPrompts } from './prompts.ts'
+import { tokenClaims } from './token-claims.ts'
 import type { Scope } from './scope.ts'
 import { selfClient } from './self-client.ts'
 import { lifetimes, strictness } from './tokens.ts'
@@ -45,6 +48,9 @@ export interface Merging {
   fetch: NonNullable<Configuration['fetch']>
 }
 
+/** What an ID token says of the authentication, and of an action that was asked for; with every `openid` request. */
+const authentication = ['acr', 'amr', 'auth_time', 'action_status']
+
 const SECOND = 1000
 const HOUR = 3600
 
@@ -71,14 +77,17 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
   const { features = {}, claims, ttl, cookies, interactions } = host
   const openid = (claims as Record<string, unknown> | undefined)?.['openid']
   const device = features.deviceFlow
+  const wanted = ({ oidc }: KoaContextWithOIDC) => wantedOf({ ...oidc.params }, judging.policy())
+  const enough = ({ clientId = '', acr: had }: { clientId?: string | undefined; acr?: string | undefined }): boolean =>
+    reaches(had, levelOf(judging.policy(), clientId))
   return {
     ...host,
     clients: [...(host.clients ?? []), selfClient(merging.issuer, merging.service.name)],
     ...strictness(host),
-    adapter: epochAdapter(factory(host.adapter) ?? merging.adapter, scope),
+    adapter: answersAdapter(epochAdapter(factory(host.adapter) ?? merging.adapter, scope), wanted),
     jwks: host.jwks ?? keys.jwks,
     cookies: { ...cookies, keys: cookies?.keys ?? [...keys.cookies] },
-    findAccount: accountFinder((id) => scope.account(id), host.findAccount),
+    findAccount: accountFinder(scope.account, enough, host.findAccount),
     loadExistingGrant: grantLoader(firstParty, host.loadExistingGrant),
     acrValues: [...new Set([...(host.acrValues ?? []), acr.password, acr.multiFactor])],
     claims: {
@@ -86,10 +95,8 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       email: ['email', 'email_verified'],
       groups: ['groups'],
       ...(claims as Record<string, string[]>),
-      acr: null,
-      amr: null,
-      auth_time: null,
-      openid: [...new Set([...(Array.isArray(openid) ? (openid as string[]) : ['sub']), 'acr', 'amr', 'auth_time'])],
+      ...Object.fromEntries(authentication.map((claim) => [claim, null])),
+      openid: [...new Set([...(Array.isArray(openid) ? (openid as string[]) : ['sub']), ...authentication])],
     },
     scopes: [...new Set([...(host.scopes ?? ['openid', 'offline_access']), 'profile', 'email', 'groups'])],
     interactions: {
@@ -97,6 +104,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       policy: withPrompts(
         (interactions?.policy as interactionPolicy.DefaultPolicy) ?? interactionPolicy.base(),
         judging,
+        { wanted, foreignAcr: new Set(host.acrValues) },
       ),
       // The `cid` survives the chain of prompts of one request, so Back and reload always show the current step.
       url: (_ctx, interaction) => `${prefix}/interaction/${interaction.cid}`,
@@ -112,6 +120,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       ...lifetimes(ttl, () => judging.policy().tokens?.signedFor),
       Session: ttl?.Session ?? sessionTtl(merging),
     },
+    extraTokenClaims: tokenClaims(host.extraTokenClaims),
     renderError: host.renderError ?? pages.renderError,
     fetch: host.fetch ?? merging.fetch,
     discovery: {
@@ -122,6 +131,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       ...features,
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true, ...features.backchannelLogout },
+      claimsParameter: { enabled: true, ...features.claimsParameter },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: pages.logoutSource,

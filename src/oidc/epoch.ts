@@ -17,8 +17,17 @@ interface InteractionRow {
   lastSubmission?: Answers | undefined
 }
 
-const without = (answers: Answers | undefined, keys: readonly string[]): Answers | undefined =>
-  answers && Object.fromEntries(Object.entries(answers).filter(([key]) => !keys.includes(key)))
+/** Answers that hold for one account only. */
+export const OF_ACCOUNT = [
+  'login',
+  'consent',
+  'second_factor',
+  'change_password',
+  'security_info_registration',
+] as const
+
+export const without = <Some extends object>(answers: Some | undefined, keys: readonly string[]): Some | undefined =>
+  answers && (Object.fromEntries(Object.entries(answers).filter(([key]) => !keys.includes(key))) as Some)
 
 /**
  * A row older than its account's epoch is not there. A row that is written carries the epoch this request *saw*, never
@@ -43,7 +52,7 @@ export const epochAdapter =
       const { epoch, ...next } = row
       for (const key of ['result', 'lastSubmission'] as const) {
         const login = next[key]?.login
-        if (login && (await dead(login.accountId, login.epoch))) next[key] = without(next[key], ['login', 'consent'])
+        if (login && (await dead(login.accountId, login.epoch))) next[key] = without(next[key], OF_ACCOUNT)
       }
       if (next.session && (await dead(next.session.accountId, epoch))) {
         delete next.session

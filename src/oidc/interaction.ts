@@ -3,6 +3,8 @@ import { errors, type Provider } from 'oidc-provider'
 import type { Context } from 'koa'
 import type { ProblemCode } from '../domain/problems.ts'
 import type { SignedIn } from '../flows/finish.ts'
+import type { Settled } from './answers.ts'
+import { OF_ACCOUNT, without } from './epoch.ts'
 
 /** The session or interaction of this request is gone, or was never this browser's. */
 export const sessionLost = (error: unknown): boolean => error instanceof errors.SessionNotFound
@@ -34,6 +36,8 @@ export async function read(provider: Provider, ctx: Context, cid: string): Promi
 async function detached(interaction: Interaction): Promise<string> {
   delete interaction.session
   delete interaction.grantId
+  // What somebody else answered settles nothing for whoever comes now.
+  if (interaction.lastSubmission) interaction.lastSubmission = without(interaction.lastSubmission, OF_ACCOUNT)
   await interaction.persist()
   return interaction.returnTo
 }
@@ -55,25 +59,30 @@ export async function signOut(provider: Provider, interaction: Interaction): Pro
 
 /** Answers `login`, and the prompt that asked, in one write. Resolves to where the browser goes on. */
 export async function answer(provider: Provider, interaction: Interaction, signedIn: SignedIn): Promise<string> {
-  const { accountId, epoch, acr, amr, authTime } = signedIn
+  const { accountId, epoch, acr, amr, authTime, settled } = signedIn
   if (interaction.session && interaction.session.accountId !== accountId) await signOut(provider, interaction)
   const login = { accountId, epoch, acr, amr, ts: Math.floor(authTime / 1000) }
   const { prompt, lastSubmission } = interaction
-  interaction.result = { ...lastSubmission, login, ...(prompt.name !== 'login' && { [prompt.name]: {} }) }
+  const statuses = Object.entries(settled).map(([name, status]) => [name, { status, accountId } satisfies Settled])
+  const asked = prompt.name !== 'login' && { [prompt.name]: {} }
+  interaction.result = { ...lastSubmission, login, ...asked, ...Object.fromEntries(statuses) }
   await interaction.persist()
   return interaction.returnTo
 }
 
 /** Done, with nobody signed in by it: the next prompt of the same request follows, a sign-in most likely. */
-export async function pass(interaction: Interaction): Promise<string> {
-  interaction.result = { ...interaction.lastSubmission, [interaction.prompt.name]: {} }
+export async function pass(interaction: Interaction, accountId: string | undefined): Promise<string> {
+  const settled = accountId === undefined ? {} : ({ status: 'done', accountId } satisfies Settled)
+  interaction.result = { ...interaction.lastSubmission, [interaction.prompt.name]: settled }
   await interaction.persist()
   return interaction.returnTo
 }
 
-/** The user does not want to: the relying party is told so. */
-export async function refuse(interaction: Interaction): Promise<string> {
-  interaction.result = { error: 'access_denied', error_description: 'the user cancelled' }
+/** The user does not want to, or (`unmet`) cannot meet what was asked: the relying party is told so. */
+export async function refuse(interaction: Interaction, { unmet } = { unmet: false }): Promise<string> {
+  interaction.result = unmet
+    ? { error: 'unmet_authentication_requirements', error_description: 'the requested acr cannot be reached' }
+    : { error: 'access_denied', error_description: 'the user cancelled' }
   await interaction.persist()
   return interaction.returnTo
 }

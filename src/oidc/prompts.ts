@@ -1,7 +1,8 @@
 // Our prompts and checks, placed by name. They read the account, never the interaction's result: the second lock.
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
-import { factors, type Policy, type Traits, verdictOfSession } from '../domain/policy.ts'
+import { clientPolicy, factors, type Policy, type Traits, verdictOfSession } from '../domain/policy.ts'
 import type { Account, Time } from '../domain/types.ts'
+import { reaches, type Wanted } from './asked.ts'
 
 const { Check, Prompt } = interactionPolicy
 
@@ -15,13 +16,24 @@ export interface Judging {
   mayRequest(clientId: string, prompt: string): boolean
 }
 
+export interface Contexts {
+  /** What this request asks of the authentication. */
+  wanted(ctx: KoaContextWithOIDC): Wanted
+  /** `acr` values that the host declared beside ours. */
+  foreignAcr: ReadonlySet<string>
+}
+
 /** Prompts of ours that an authorization request can ask for. */
-export const requestable = ['change_password', 'forgot_password'] as const
+export const requestable = ['change_password', 'forgot_password', 'security_info_registration'] as const
 
 const sessionOf = (ctx: KoaContextWithOIDC) => ctx.oidc.session
 
 /** The host's own prompts stay; ours go right behind `login`, so that nothing is issued before they are met. */
-export function withPrompts(base: interactionPolicy.DefaultPolicy, judging: Judging): interactionPolicy.DefaultPolicy {
+export function withPrompts(
+  base: interactionPolicy.DefaultPolicy,
+  judging: Judging,
+  { wanted, foreignAcr }: Contexts,
+): interactionPolicy.DefaultPolicy {
   const login = base.get('login')
   if (!login)
     throw new Error(
@@ -36,6 +48,9 @@ export function withPrompts(base: interactionPolicy.DefaultPolicy, judging: Judg
     }),
   )
 
+  // Ours judge levels and read every way of asking; the stock ones ask for ever where it cannot be met (OI-3).
+  for (const stock of ['essential_acr', 'essential_acrs']) login.checks.remove(stock)
+
   const secondFactor = new Check(
     'second_factor',
     'a second factor has to be shown',
@@ -49,6 +64,22 @@ export function withPrompts(base: interactionPolicy.DefaultPolicy, judging: Judg
     },
   )
 
+  const context = new Check('acr', 'the requested acr has to be reached', 'login_required', (ctx) => {
+    const { level } = wanted(ctx)
+    const { result, session } = ctx.oidc
+    if (session?.accountId === undefined || result?.['second_factor']) return false
+    return !reaches(session.acr, level)
+  })
+
+  /** Behind every other prompt, the host's own included: what was asked is met now, or the relying party is told. */
+  const unmet = new Check('acr_unmet', 'the requested acr cannot be reached', 'login_required', (ctx) => {
+    const { level, foreign } = wanted(ctx)
+    const have = sessionOf(ctx)?.acr
+    const met = reaches(have, level) && foreign.every((choice) => choice.includes(have ?? ''))
+    if (!met) throw new errors.UnmetAuthenticationRequirements('the requested acr cannot be reached')
+    return false
+  })
+
   const registration = new Check(
     'registration',
     'security info has to be registered',
@@ -57,7 +88,10 @@ export function withPrompts(base: interactionPolicy.DefaultPolicy, judging: Judg
       const id = sessionOf(ctx)?.accountId
       const account = id === undefined ? undefined : await judging.account(id)
       if (!account) return false
-      return verdictOfSession(judging.traits, judging.policy(), account, judging.now()) === 'required'
+      const verdict = verdictOfSession(judging.traits, judging.policy(), account, judging.now())
+      if (verdict === 'required') return true
+      const { silentWhileRecommended } = clientPolicy(judging.policy(), ctx.oidc.client?.clientId ?? '')
+      return verdict === 'skippable' && ctx.oidc.prompts.has('none') && !silentWhileRecommended
     },
   )
 
@@ -72,22 +106,24 @@ export function withPrompts(base: interactionPolicy.DefaultPolicy, judging: Judg
     },
   )
 
-  /** Any client may send any prompt: what policy does not allow is refused, and answered nowhere else. */
-  const allowed = (prompt: string) =>
-    new Check(`${prompt}_allowed`, 'prompt is not allowed for this client', 'invalid_request', (ctx) => {
-      const asked = ctx.oidc.prompts.has(prompt)
-      if (asked && !judging.mayRequest(ctx.oidc.client?.clientId ?? '', prompt)) {
+  /** Any client may send any prompt, and any `acr`: what cannot be is refused before anybody signs in for it. */
+  const possible = new Check('possible', 'the request cannot be met', 'invalid_request', (ctx) => {
+    for (const prompt of requestable) {
+      if (ctx.oidc.prompts.has(prompt) && !judging.mayRequest(ctx.oidc.client?.clientId ?? '', prompt))
         throw new errors.InvalidRequest(`prompt ${prompt} is not allowed for this client`)
-      }
-      return false
-    })
+    }
+    // A host's own values are for its own prompts to reach.
+    if (wanted(ctx).foreign.some((choice) => !choice.some((value) => foreignAcr.has(value))))
+      throw new errors.UnmetAuthenticationRequirements('none of the requested acr values is known here')
+    return false
+  })
 
   const after = base.findIndex((prompt) => prompt.name === 'login') + 1
-  base.add(new Prompt({ name: 'second_factor', requestable: false }, secondFactor), after)
-  const change = new Prompt({ name: 'change_password', requestable: true }, allowed('change_password'), passwordDue)
-  base.add(change, after + 1)
-  base.add(new Prompt({ name: 'security_info_registration', requestable: false }, registration), after + 2)
+  base.add(new Prompt({ name: 'second_factor', requestable: false }, secondFactor, context), after)
+  base.add(new Prompt({ name: 'change_password', requestable: true }, passwordDue), after + 1)
+  base.add(new Prompt({ name: 'security_info_registration', requestable: true }, registration), after + 2)
   // In front of everything, so that it can precede a sign-in; it is finished without one, and `login` follows.
-  base.add(new Prompt({ name: 'forgot_password', requestable: true }, allowed('forgot_password')), 0)
+  base.add(new Prompt({ name: 'forgot_password', requestable: true }, possible), 0)
+  base.add(new Prompt({ name: 'acr', requestable: false }, unmet), base.length)
   return base
 }
