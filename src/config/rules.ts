@@ -1,7 +1,7 @@
 // What one option alone cannot show: options that contradict each other, and addresses that are not safe.
 import { statSync } from 'node:fs'
 import type { Config } from '../config.ts'
-import type { MethodTraits, Policy } from '../domain/policy.ts'
+import { type MethodTraits, opensReset, type Policy } from '../domain/policy.ts'
 import type { Path } from './source.ts'
 
 /** `@found` stands for the value in the file. */
@@ -143,10 +143,12 @@ export function policyRules(policy: Policy, methods: readonly MethodTraits[]): B
   }
   const wrong = password.breached === undefined ? undefined : rangeRules(password.breached)
   if (wrong) list.push(broken('password.breached', wrong))
-  const kinds = new Set(methods.filter((method) => reset.methods.includes(method.id)).map((method) => method.kind))
   const gates = reset.scope === 'none' ? 0 : reset.gates
   const wanted = admins.groups.length > 0 ? 2 : gates
-  if (kinds.size < wanted) {
+  if (wanted === 1 && !opensReset(methods, policy, reset.methods, wanted)) {
+    const sentence = 'must hold a method that is no second factor, or 2 independent ones, because reset.gates is 1'
+    list.push(broken('reset.methods', `${sentence}: add a method`))
+  } else if (!opensReset(methods, policy, reset.methods, wanted)) {
     const why = gates === 2 ? 'reset.gates is 2' : 'administrators always need two'
     list.push(broken('reset.methods', `must hold ${wanted} independent methods, because ${why}: add a method`))
   }

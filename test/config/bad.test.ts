@@ -127,6 +127,11 @@ const table: readonly [text: string, line: number, sentence: string][] = [
     'reset.methods must hold 2 independent methods, because administrators always need two: add a method',
   ],
   [
+    'reset: { gates: 1, methods: [totp] }',
+    3,
+    'reset.methods must hold a method that is no second factor, or 2 independent ones, because reset.gates is 1: add a method',
+  ],
+  [
     'reset: { methods: [totp, sms] }',
     3,
     'reset.methods.1 must be one of totp, email, recovery-codes (found "sms"): choose one of them',

@@ -1,6 +1,7 @@
 // Tables of the policy's questions: what is missing, who is in scope, what grace is left, what a sign-in and a session meet.
 import { describe, expect, it } from '@jest/globals'
 import {
+  canReset,
   factors,
   graceLeft,
   inScope,
@@ -98,7 +99,24 @@ describe('missing', () => {
       [],
       ['second-factor: app'],
     ],
-    ['one gate', one, 'app codes', [], []],
+    ['one gate: two second factors of two kinds', one, 'app codes', [], []],
+    [
+      'one gate: a second factor alone is no gate',
+      policyWith({ mfa: { methods: ['app'] }, reset: { gates: 1, methods: ['app', 'mail', 'phone'] } }),
+      'app',
+      [],
+      ['recovery: mail|phone'],
+    ],
+    ['one gate: codes alone are none either', one, 'key codes', [], ['recovery: app|mail|phone']],
+    ['one gate: an address is one', one, 'key codes mail', [], []],
+    ['one gate: what the trust gate brings is one', one, 'key codes', ['mail'], []],
+    [
+      'one gate that no method can be: it ends',
+      policyWith({ reset: { gates: 1, methods: ['app'] } }),
+      'app codes',
+      [],
+      [],
+    ],
     [
       'no second factor wanted: two kinds for the reset',
       policyWith({ mfa: { required: false } }),
@@ -107,11 +125,11 @@ describe('missing', () => {
       [always, 'recovery: app|mail|phone'],
     ],
     [
-      'no second factor wanted, one gate: the codes do',
+      'no second factor wanted, one gate: the codes are one at sign-in, so they want another',
       policyWith({ mfa: { required: false }, reset: { gates: 1 } }),
       '',
       [],
-      [always],
+      [always, 'recovery: app|mail|phone'],
     ],
     [
       'codes that policy does not know are not asked for',
@@ -192,6 +210,65 @@ describe('who must reset', () => {
     ['all', [], both],
   ] as const)('reset.scope %s, groups %j', (scope, groups, expected) => {
     expect(listed(accountWith('', { groups: [...groups] }), lone(scope))).toEqual(expected)
+  })
+})
+
+describe('RS-6: who can reset', () => {
+  const password = { hash: '', changedAt: 0 }
+  const gate1 = { gates: 1 } as const
+  const rows: [string, Change, string, Partial<Account>, string][] = [
+    ['an app alone, one gate', { reset: gate1 }, 'app', {}, 'not-registered'],
+    ['codes beside a key that is no method of reset, one gate', { reset: gate1 }, 'key codes', {}, 'not-registered'],
+    ['an app and codes, one gate: both are asked for', { reset: gate1 }, 'app codes', {}, 'reset'],
+    ['an app and an address, one gate', { reset: gate1 }, 'app mail', {}, 'reset'],
+    ['an address beside a key, one gate', { reset: gate1 }, 'key mail', {}, 'reset'],
+    ['an address alone, one gate, where sign-in wants a factor', { reset: gate1 }, 'mail', {}, 'not-registered'],
+    ['the same, where it wants none', { mfa: { required: false }, reset: gate1 }, 'mail', {}, 'reset'],
+    ['codes alone, where it wants none', { mfa: { required: false }, reset: gate1 }, 'codes', {}, 'not-registered'],
+    ['a disabled address, one gate', { reset: gate1 }, 'app mail!disabled', {}, 'not-registered'],
+    [
+      'an address that policy does not take, one gate',
+      { reset: { ...gate1, methods: ['app', 'codes'] } },
+      'app mail',
+      {},
+      'not-registered',
+    ],
+    ['an administrator with an address, one gate', { reset: gate1 }, 'key mail', admin, 'not-registered'],
+    ['an administrator with two kinds, one gate', { reset: gate1 }, 'app mail', admin, 'reset'],
+    ['two gates, one kind', {}, 'mail phone', {}, 'not-registered'],
+    ['two gates, two kinds', {}, 'app mail', {}, 'reset'],
+  ]
+  it.each(rows)('%s', (_title, change, has, more, expected) => {
+    expect(canReset(traits, policyWith(change), accountWith(has, { password, ...more }), NOW)).toBe(expected)
+  })
+
+  it('registered is able to reset, and able to reset has nothing left to register for it: every policy, every account', () => {
+    const ids = traits.map(({ id }) => id)
+    const subsets = Array.from({ length: 2 ** ids.length }, (_, bits) => ids.filter((_id, at) => (bits >> at) & 1))
+    let [able, unable] = [0, 0]
+    for (const methods of subsets) {
+      for (const gates of [1, 2] as const) {
+        for (const required of [true, false]) {
+          for (const more of [{}, admin]) {
+            const policy = policyWith({ mfa: { required }, reset: { gates, methods } })
+            const verdict = (has: readonly string[]) =>
+              canReset(traits, policy, accountWith(has.join(' '), { password, ...more }), NOW)
+            // A policy that nobody could meet is refused by the configuration, and asks for nothing here.
+            if (verdict(ids) !== 'reset') continue
+            for (const has of subsets) {
+              const left = missing(traits, policy, accountWith(has.join(' '), { password, ...more }))
+              const what = [gates, required, more, methods, has]
+              const can = verdict(has) === 'reset'
+              if (left.length === 0) expect([what, can]).toEqual([what, true])
+              if (can) expect([what, left.filter(({ why }) => why === 'recovery')]).toEqual([what, []])
+              if (can) able++
+              else unable++
+            }
+          }
+        }
+      }
+    }
+    expect(Math.min(able, unable)).toBeGreaterThan(500)
   })
 })
 
