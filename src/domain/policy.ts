@@ -227,12 +227,15 @@ export function skip(policy: Policy, account: Account, now: Time): Account | und
   const left = graceLeft(policy, account, now)
   if (!left) return undefined
   const byDeadline = left.until !== undefined
+  const { snoozeDays } = policy.registration.grace
+  const last = left.until ?? Number.POSITIVE_INFINITY
   return {
     ...account,
     grace: {
       skips: account.grace.skips + (byDeadline ? 0 : 1),
-      coveredUntil: Math.min(now + DAY, left.until ?? Number.POSITIVE_INFINITY),
-      snoozedUntil: Math.min(now + policy.registration.grace.snoozeDays * DAY, left.until ?? Number.POSITIVE_INFINITY),
+      coveredUntil: Math.min(now + DAY, last),
+      // Without days nothing is snoozed, not even for a request that looked at its clock a moment earlier (EN-8).
+      snoozedUntil: snoozeDays > 0 ? Math.min(now + snoozeDays * DAY, last) : account.grace.snoozedUntil,
     },
   }
 }

@@ -343,6 +343,13 @@ describe('grace', () => {
     expect(skip(given({ skips: 1 }), accountWith('', { grace: grace({ skips: 1 }) }), NOW)).toBeUndefined()
   })
 
+  it('EN-8: without quiet days one "not now" lets nobody else through, however their clocks run', () => {
+    const next = skip(given({ skips: 1 }), accountWith(), NOW)
+    expect(next).toBeDefined()
+    const earlier = NOW - 5
+    expect(verdictAtSignIn(traits, given({ skips: 1 }), next ?? accountWith(), earlier)).toBe('required')
+  })
+
   it('a date costs no skip, and covers no further than itself', () => {
     expect(skip(given({ until, skips: 2 }), accountWith(), NOW)?.grace).toMatchObject({
       skips: 0,
