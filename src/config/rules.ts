@@ -95,6 +95,12 @@ function clientRules(clients: Config['clients']): Broken[] {
     const path = ['clients', id, 'metadata']
     const secret = metadata['client_secret']
     const list: Broken[] = []
+    if (id === 'self-service') {
+      list.push({
+        path: ['clients', id],
+        sentence: 'must have another name, because the built-in client has it: rename it',
+      })
+    }
     if (metadata['client_id'] !== undefined && metadata['client_id'] !== id) {
       list.push({ path: [...path, 'client_id'], sentence: `must be ${id}, the name of its section: remove it` })
     }

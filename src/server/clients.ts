@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { type AdapterFactory, type ClientMetadata, type Configuration, errors, Provider } from 'oidc-provider'
 import { ConfigError } from '../config/finding.ts'
 import type { Loaded } from '../config/load.ts'
+import { responseTypes } from '../oidc/tokens.ts'
 
 export const clientsOf = ({ clients }: Pick<Loaded, 'clients'>): ClientMetadata[] =>
   Object.entries(clients).map(([id, { metadata }]) => Object.assign({}, metadata, { client_id: id }))
@@ -55,6 +56,7 @@ export async function checkClients(config: Pick<Loaded, 'issuer' | 'clients' | '
     cookies: { keys: [randomBytes(32).toString('base64')] },
     jwks: { keys: [rsa.export({ format: 'jwk' }), privateKey.export({ format: 'jwk' })] },
     features,
+    responseTypes,
   })
   const asked = await Promise.all(
     Object.keys(config.clients).map(async (id) => {

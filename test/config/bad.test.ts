@@ -253,6 +253,13 @@ const table: readonly [text: string, line: number, sentence: string][] = [
     3,
     'clients.app.metadata.client_secret must be a random text of at least 16 characters: make one with "openssl rand -base64 32"',
   ],
+  [
+    'clients: { self-service: { metadata: {} } }',
+    3,
+    'clients.self-service must have another name, because the built-in client has it: rename it',
+  ],
+  ['tokens: { signedFor: 30s }', 3, 'tokens.signedFor must be at least 1m (found "30s"): raise it'],
+  ['tokens: { signedFor: 61m }', 3, 'tokens.signedFor must be at most 1h (found "61m"): lower it'],
   ['clients: { app: { firstParty: true } }', 3, 'clients.app.metadata is required: add it'],
   [
     'clients: { app: { metadata: {}, firstparty: true } }',
