@@ -51,6 +51,8 @@ const table = {
   needs_access_pass: { status: 403, remedy: 'over' },
   // the flow
   flow_expired: { status: 410, remedy: 'mend' },
+  /** The same, of a reset or a change that chose nothing yet. */
+  change_expired: { status: 410, remedy: 'mend' },
   account_changed: { status: 409, remedy: 'mend' },
   interaction_over: { status: 410, remedy: 'over' },
   other_browser: { status: 400, remedy: 'over' },

@@ -21,6 +21,9 @@ export type Page =
       purpose: 'second-factor' | 'trust-gate' | 'reset'
       /** Which of the two gates of a reset. */
       gate?: 1 | 2
+      /** At the trust gate: the first step of a registration. */
+      step?: number
+      steps?: number
       others: boolean
       model: ViewModel
     }
@@ -28,6 +31,9 @@ export type Page =
       name: 'choose-method'
       purpose: 'second-factor' | 'trust-gate' | 'enrol' | 'reset'
       gate?: 1 | 2
+      /** Of a registration. */
+      step?: number
+      steps?: number
       methods: readonly Choice[]
     }
   /** Forgot password: the name, and whether to reset or (`unlock`) only to end the waits of a known password. */

@@ -32,6 +32,13 @@ export const RESET = 'forgot_password'
 const belongs = (record: FlowRecord, visit: Visit): boolean =>
   record.journey === visit.journey || (visit.journey === 'login' && record.journey === RESET)
 
+/** What the page says of a flow that took too long; of one in which nothing was proven, nothing. */
+function expired({ evidence, journey }: FlowRecord): ProblemCode | undefined {
+  if (evidence.length === 0) return undefined
+  const choosing = journey === RESET || journey === 'change_password'
+  return choosing && !evidence.some(({ kind }) => kind === 'new-password') ? 'change_expired' : 'flow_expired'
+}
+
 /** The record as it may be used now. What expired, or belongs to another epoch of the account, starts from the beginning. */
 export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<Opened> {
   const now = tools.chance.now()
@@ -46,7 +53,7 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
     return { facts, version, ...(problem && { notice: { problem } }) }
   }
   if (!stored || !belongs(stored, visit)) return begin()
-  if (stored.expiresAt <= now) return begin(stored.evidence.length > 0 ? 'flow_expired' : undefined)
+  if (stored.expiresAt <= now) return begin(expired(stored))
   // Somebody else signed in here meanwhile: what was proven for one account says nothing about another (EN-12).
   if (ofSession !== undefined && stored.accountId !== undefined && stored.accountId !== ofSession) {
     return begin('account_changed')

@@ -18,6 +18,9 @@ const FRESH = 5 * 60_000
 /** The prompt of registration alone. */
 export const REGISTRATION = 'security_info_registration'
 
+/** The host's own word (`registration.trustGate`). */
+const PREDICATE = 'predicate'
+
 const acknowledged = (facts: Facts, what: string): boolean =>
   facts.record.evidence.some((evidence) => evidence.kind === 'acknowledged' && evidence.method === what)
 
@@ -57,6 +60,14 @@ const byTheWay = (facts: Facts): string[] => {
 
 const items = (facts: Facts) =>
   facts.account ? missing(facts.methods, policyOf(facts), facts.account, byTheWay(facts)) : []
+
+/** The trust gate is the first step, because it registers the address that it proves; a predicate of the host has no page. */
+function stepsOf(facts: Facts): { step: number; steps: number } {
+  const done = facts.record.evidence.filter(
+    ({ kind, method }) => kind === 'enrolment' || (kind === 'trust-gate' && method !== PREDICATE),
+  )
+  return { step: done.length + 1, steps: done.length + byTheWay(facts).length + items(facts).length }
+}
 
 /** "More information required": what will be asked and why; "not now" where policy leaves it. */
 export const informed: Requirement = {
@@ -126,7 +137,8 @@ export const trustGate: Requirement = {
         ? { name: 'choose-method', purpose: 'trust-gate', methods }
         : { name: 'message', message: 'continue' }
     }
-    return { name: 'prove', method: method.id, purpose: 'trust-gate', others: false, model }
+    const steps = due(facts) ? stepsOf(facts) : {}
+    return { name: 'prove', method: method.id, purpose: 'trust-gate', ...steps, others: false, model }
   },
 
   async begin(facts, tools): Promise<Begun | { met: Evidence; account: Account }> {
@@ -162,7 +174,7 @@ export const trustGate: Requirement = {
 async function asked(facts: Facts, account: Account, tools: Tools) {
   const trusted = tools.trustGate !== undefined && (await tools.trustGate(account, facts.visit))
   if (!trusted) return { over: 'trust_gate_refused' as const }
-  return { met: proofEvidence(facts, { id: 'predicate', amr: [] }, 'trust-gate'), account }
+  return { met: proofEvidence(facts, { id: PREDICATE, amr: [] }, 'trust-gate'), account }
 }
 
 function enrolAct(facts: Facts): Act<Enrolled> | undefined {
@@ -188,11 +200,10 @@ export const enrolled: Requirement = {
     const method = current(act, facts)
     const model = method && view(act, method, facts, tools)
     if (!method || !model) {
-      return { name: 'choose-method', purpose: 'enrol', methods: act.methods.map(({ id }) => ({ method: id })) }
+      const methods = act.methods.map(({ id }) => ({ method: id }))
+      return { name: 'choose-method', purpose: 'enrol', ...stepsOf(facts), methods }
     }
-    const done = facts.record.evidence.filter(({ kind }) => kind === 'enrolment' || kind === 'trust-gate').length
-    const steps = done + items(facts).length
-    return { name: 'enrol', method: method.id, step: done + 1, steps, others: act.methods.length > 1, model }
+    return { name: 'enrol', method: method.id, ...stepsOf(facts), others: act.methods.length > 1, model }
   },
 
   async begin(facts, tools) {

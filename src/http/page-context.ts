@@ -33,7 +33,7 @@ export interface Rendering {
   service: { name: string }
   /** Prefix of the assets' addresses, without a slash at the end. */
   assets: string
-  /** The language switch. When absent: `?ui_locales=TAG` on the pages of a flow, none on messages and errors. */
+  /** The language switch. When absent: `?ui_locales=TAG` on the pages of a flow, none on errors, and on messages but a mailed link's. */
   languageLinks?: readonly { tag: string; href: string }[]
   now: Time
 }
@@ -80,8 +80,10 @@ const marked = (step: number, steps: number, text: string): object => ({
 })
 
 function stepsOf(page: Page | undefined, words: Words): object | undefined {
-  if (page?.name === 'enrol' && page.steps > 1) return marked(page.step, page.steps, words.t('step', { ...page }))
-  const gate = page?.name === 'prove' || page?.name === 'choose-method' ? page.gate : undefined
+  if (page?.name !== 'enrol' && page?.name !== 'prove' && page?.name !== 'choose-method') return undefined
+  const { step = 0, steps = 0 } = page
+  if (steps > 1) return marked(step, steps, words.t('step', { step, steps }))
+  const gate = 'gate' in page ? page.gate : undefined
   return gate === undefined ? undefined : marked(gate, 2, words.t('step.proof', { step: gate, steps: 2 }))
 }
 
@@ -130,7 +132,8 @@ export function pageContext(rendering: Rendering, known: Known): PageContext {
   const title = page ? heading(words, page) : (problem?.text ?? '')
   const titled = page && problem ? words.t('title.problem', { problem: problem.text, title }) : title
   // The address of a page of the provider's own carries a query of its own, which a switch must not lose.
-  const switched = page !== undefined && page.name !== 'message' ? texts.languages : []
+  const queried = page?.name === 'message' && page.message !== 'not-me'
+  const switched = page !== undefined && !queried ? texts.languages : []
   const links =
     rendering.languageLinks ?? switched.map(({ tag }) => ({ tag, href: `?ui_locales=${encodeURIComponent(tag)}` }))
   return {

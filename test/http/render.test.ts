@@ -234,8 +234,9 @@ describe('this was not me', () => {
 
 describe('the language switch', () => {
   it('stands on the pages of a flow; an address of the provider keeps its own query', () => {
-    expect(html('sign-in')).toContain('href="?ui_locales&#x3D;zh-TW" lang="zh-TW"')
-    for (const name of ['sign-out', 'device-code', 'error-over']) expect(html(name)).not.toContain('ui_locales')
+    for (const name of ['sign-in', 'not-me']) expect(html(name)).toContain('href="?ui_locales&#x3D;zh-TW" lang="zh-TW"')
+    for (const name of ['sign-out', 'device-code', 'not-me-done', 'error-over'])
+      expect(html(name)).not.toContain('ui_locales')
     const given = render({ error: 'not_found' }, { languageLinks: [{ tag: 'zh-TW', href: '/x?a=1&ui_locales=zh-TW' }] })
     expect(views.page(given).html).toContain('href="/x?a&#x3D;1&amp;ui_locales&#x3D;zh-TW"')
   })

@@ -128,7 +128,7 @@ export const pages: Readonly<Record<string, Rendering>> = {
   ),
   'prove-email': render(
     shown(
-      { name: 'prove', method: 'email', purpose: 'trust-gate', others: true, model: mailed },
+      { name: 'prove', method: 'email', purpose: 'trust-gate', step: 1, steps: 3, others: true, model: mailed },
       {
         ...alice,
         mailSlow: true,
@@ -147,7 +147,16 @@ export const pages: Readonly<Record<string, Rendering>> = {
     ),
   ),
   'choose-method-enrol': render(
-    shown({ name: 'choose-method', purpose: 'enrol', methods: [{ method: 'totp' }, { method: 'email' }] }, alice),
+    shown(
+      {
+        name: 'choose-method',
+        purpose: 'enrol',
+        step: 2,
+        steps: 3,
+        methods: [{ method: 'totp' }, { method: 'email' }],
+      },
+      alice,
+    ),
   ),
   registration: render(
     shown({ name: 'registration', trustGate: 'email', items: [['totp'], ['recovery-codes']] }, alice),

@@ -199,6 +199,8 @@ eachStore('grace and scope', (database) => {
       await password(w, b, 'guarded')
       await b.submit({ action: 'continue' })
       expect(at(b)).toBe('enrol totp')
+      // The predicate had no page of its own.
+      expect(b.now?.html).toContain('Step 1 of 2')
       expect(asked).toEqual(['guarded rp 127.0.0.1', 'guarded rp 127.0.0.1'])
     })
 

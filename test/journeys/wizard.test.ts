@@ -45,6 +45,23 @@ eachStore('wizard', (database) => {
       expect((await registered(w, 'mailed')).toSorted()).toEqual(['email', 'recovery-codes', 'totp'])
     })
 
+    it('each page says which step it is, the mailed code and the choice of a method as well', async () => {
+      await w.add('counted')
+      const b = w.browser()
+      const step = () => /Step \d of \d/.exec(b.now?.html ?? '')?.[0]
+      await wizard(w, b, 'counted', 'trust-gate')
+      expect([at(b), step()]).toEqual(['prove email', 'Step 1 of 3'])
+      await b.submit({ code: 'no code', action: 'continue' })
+      expect(step()).toBe('Step 1 of 3')
+      await b.submit({ code: await w.code('counted@example.org'), action: 'continue' })
+      expect([at(b), step()]).toEqual(['enrol totp', 'Step 2 of 3'])
+      await b.submit({ action: 'other_method' })
+      expect([at(b), step()]).toEqual(['choose-method', 'Step 2 of 3'])
+      await b.submit({ method: 'totp' })
+      await b.submit({ code: totpCode(b.secret, w.clock.now()), action: 'continue' })
+      expect([at(b), step()]).toEqual(['enrol recovery-codes', 'Step 3 of 3'])
+    })
+
     it('EN-2: an imported authenticator has to be proven, the trust gate is not asked, recovery codes are added', async () => {
       await w.add('imported')
       await imported('imported')
