@@ -37,7 +37,7 @@ export async function run(args: string[], io: Io): Promise<number> {
 }
 
 const welcome = ({ url, issuer, files }: Demo): string => {
-  const people = demoAccounts.map(({ username, password }) => `${username} / ${password}`)
+  const people = demoAccounts.map((one) => `${one.username} / ${one.password}${'note' in one ? `  (${one.note})` : ''}`)
   return `
   The demonstration is running.
 

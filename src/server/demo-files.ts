@@ -5,11 +5,34 @@ import { join } from 'node:path'
 
 /** Known to everybody, so good for a server that only this machine can reach. */
 export const demoAccounts = [
-  { username: 'alice', name: 'Alice Chen', email: 'alice@example.org', password: 'wonderland-tea-at-four' },
-  { username: 'bob', name: 'Bob Okafor', email: 'bob@example.org', password: 'harbour-lights-at-nine' },
+  {
+    username: 'alice',
+    name: 'Alice Chen',
+    email: 'alice@example.org',
+    password: 'wonderland-tea-at-four',
+    groups: ['staff'],
+  },
+  {
+    username: 'bob',
+    name: 'Bob Okafor',
+    email: 'bob@example.org',
+    password: 'harbour-lights-at-nine',
+    groups: ['staff'],
+  },
+  {
+    username: 'carol',
+    name: 'Carol Novak',
+    email: 'carol@example.org',
+    password: 'market-stall-at-seven',
+    groups: ['guests'],
+    /** For the terminal. */
+    note: 'a guest: a password is enough, until checkout',
+  },
 ] as const
 
 export const demoClient = 'demo'
+/** The shop's API, which asks the provider about tokens. */
+export const demoApi = 'demo-api'
 
 const template = (
   folder: string,
@@ -28,7 +51,9 @@ log: { level: warn }
 # The switch: must users register their security info when they sign in?
 registration:
   required: true
-  scope: all
+  # Alice and Bob are staff. Carol is a guest: she is asked when something takes a second factor.
+  scope: selected
+  groups: [staff]
   # grace: { skips: 3 }
 
 admins: { groups: [admins] }
@@ -36,8 +61,9 @@ admins: { groups: [admins] }
 clients:
   ${demoClient}:
     firstParty: true
+    prompts: [change_password, security_info_registration]
     metadata:
-      client_name: Demo application
+      client_name: Demo shop
       token_endpoint_auth_method: none
       grant_types: [authorization_code, refresh_token]
       redirect_uris: [http://127.0.0.1:${rpPort}/callback]

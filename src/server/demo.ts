@@ -1,4 +1,5 @@
 // The demonstration: server, relying party and accounts with nothing to set up.
+import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { newAccount } from '../domain/accounts.ts'
@@ -10,10 +11,11 @@ import { createGate, hashesAtOnce } from '../passwords/gate.ts'
 import { createPasswords } from '../passwords/hash.ts'
 import type { SelfService } from '../plugin.ts'
 import { realChance as chance } from './chance.ts'
-import { type DemoFiles, demoAccounts, demoClient, demoFiles } from './demo-files.ts'
+import { type DemoFiles, demoAccounts, demoApi, demoClient, demoFiles } from './demo-files.ts'
 import { listen } from './listen.ts'
 import type { Log } from './log.ts'
-import { callbackPath, startRelyingParty } from './relying-party.ts'
+import { callbackPath, logoutPath, startRelyingParty } from './relying-party.ts'
+import { startResourceServer } from './resource-server.ts'
 import { startServer } from './serve.ts'
 
 export interface DemoOptions {
@@ -29,6 +31,8 @@ export interface Demo {
   issuer: string
   /** Where to click: the relying party. */
   url: string
+  /** The relying party's API. */
+  api: string
   files: DemoFiles
   config: Loaded
   log: Log
@@ -47,45 +51,76 @@ export async function startDemo({ folder, port, rpPort = RP_PORT, log: logFor }:
   const file = await loadConfig(files.config, { methods: createMethods() })
   const log = logFor(file)
   const issuer = wanted === undefined ? file.issuer : `http://localhost:${wanted}`
-  const relyingParty = await startRelyingParty({ issuer, clientId: demoClient, host: RP_HOST, port: rpPort, log })
+  const open: { close: () => Promise<void> }[] = []
+  const close = async (): Promise<void> => void (await Promise.all(open.map((one) => one.close())))
   try {
-    const config = withDemoClient(file, relyingParty.url, issuer)
+    // Nobody but this process needs it, so it is another one at each start.
+    const clientSecret = randomBytes(32).toString('base64url')
+    const shared = { issuer, host: RP_HOST, log }
+    const api = await startResourceServer({
+      ...shared,
+      clientId: demoApi,
+      clientSecret,
+      audience: [demoClient],
+      port: 0,
+    })
+    open.push(api)
+    const relyingParty = await startRelyingParty({ ...shared, clientId: demoClient, port: rpPort, api: api.url })
+    open.push(relyingParty)
+    const config = withDemoClients(file, { url: relyingParty.url, issuer, clientSecret })
     const server = await startServer(config, {
       roots: parseRootKeys(files.keys),
       log,
       prepare: (store, self) => addAccounts(store, self, config.password.cost),
       portOption: '--port',
     })
-    return {
-      issuer,
-      url: relyingParty.url,
-      files,
-      config,
-      log,
-      async close() {
-        await Promise.all([relyingParty.close(), server.close()])
-      },
-    }
+    open.push(server)
+    return { issuer, url: relyingParty.url, api: api.url, files, config, log, close }
   } catch (error) {
-    await relyingParty.close()
+    await close()
     throw error
   }
 }
 
-/** The addresses of this start; everything else is what the file says. */
-function withDemoClient(file: Loaded, url: string, issuer: string): Loaded {
-  const client = file.clients[demoClient] ?? {
-    metadata: { token_endpoint_auth_method: 'none' },
+/** The addresses and the secret of this start; everything else is what the file says. */
+function withDemoClients(
+  file: Loaded,
+  { url, issuer, clientSecret }: { url: string; issuer: string; clientSecret: string },
+): Loaded {
+  const ours: Loaded['clients'][string] = {
+    metadata: {},
     firstParty: true,
     prompts: [],
+    mfa: 'inherit',
+    silentWhileRecommended: true,
   }
-  const metadata = {
-    ...client.metadata,
-    redirect_uris: [`${url}${callbackPath}`],
-    post_logout_redirect_uris: [`${url}/`],
+  const shop = file.clients[demoClient] ?? { ...ours, metadata: { token_endpoint_auth_method: 'none' } }
+  const clients: Loaded['clients'] = {
+    ...file.clients,
+    [demoClient]: {
+      ...shop,
+      metadata: {
+        ...shop.metadata,
+        redirect_uris: [`${url}${callbackPath}`],
+        post_logout_redirect_uris: [`${url}/`],
+        backchannel_logout_uri: `${url}${logoutPath}`,
+        backchannel_logout_session_required: true,
+      },
+    },
+    // It signs nobody in: it only asks about tokens.
+    [demoApi]: {
+      ...ours,
+      metadata: { client_secret: clientSecret, redirect_uris: [], response_types: [], grant_types: [] },
+    },
   }
-  const clients = { ...file.clients, [demoClient]: { ...client, metadata } }
-  return { ...file, issuer, clients, listen: { ...file.listen, port: Number(new URL(issuer).port) || 80 } }
+  return {
+    ...file,
+    issuer,
+    clients,
+    listen: { ...file.listen, port: Number(new URL(issuer).port) || 80 },
+    // The shop hears of sign-outs on this machine.
+    outgoing: { networks: [...file.outgoing.networks, RP_HOST] },
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -98,7 +133,7 @@ async function freePort(): Promise<number> {
 async function addAccounts(store: Store, self: SelfService, cost: number): Promise<void> {
   const pool = createGate({ atOnce: hashesAtOnce(availableParallelism()) })
   const passwords = createPasswords({ keys: self.keys.prehash, cost, pool })
-  for (const { username, name, email, password } of demoAccounts) {
+  for (const { username, name, email, password, groups } of demoAccounts) {
     if (await store.accounts.findByUsernameKey(usernameKey(username))) continue
     const id = opaqueId(chance)
     const at = chance.now()
@@ -109,6 +144,7 @@ async function addAccounts(store: Store, self: SelfService, cost: number): Promi
       name,
       email,
       emailVerified: true,
+      groups: [...groups],
       password: { hash: await passwords.hash(password), changedAt: at },
       outbox: [{ id: opaqueId(chance), kind: 'account.added', outcome: 'success', at, accountId: id, actor: 'demo' }],
     })
