@@ -80,6 +80,7 @@ export const pages: Readonly<Record<string, Rendering>> = {
     ),
   ),
   'sign-in-forgot': render(shown({ name: 'sign-in', forgot: true })),
+  'sign-in-reset-expired': render(shown({ name: 'sign-in', forgot: true }, { problem: { problem: 'change_expired' } })),
   forgot: render(shown({ name: 'forgot', unlock: true })),
   'forgot-missing': render(
     shown({ name: 'forgot', unlock: false, username: '' }, { problem: { problem: 'username_missing' } }),
