@@ -120,8 +120,9 @@ export function withPrompts(
 
   const after = base.findIndex((prompt) => prompt.name === 'login') + 1
   base.add(new Prompt({ name: 'second_factor', requestable: false }, secondFactor, context), after)
-  base.add(new Prompt({ name: 'change_password', requestable: true }, passwordDue), after + 1)
-  base.add(new Prompt({ name: 'security_info_registration', requestable: true }, registration), after + 2)
+  // Registration comes first: its factor then stands for the trust gate that a change would ask for again.
+  base.add(new Prompt({ name: 'security_info_registration', requestable: true }, registration), after + 1)
+  base.add(new Prompt({ name: 'change_password', requestable: true }, passwordDue), after + 2)
   // In front of everything, so that it can precede a sign-in; it is finished without one, and `login` follows.
   base.add(new Prompt({ name: 'forgot_password', requestable: true }, possible), 0)
   base.add(new Prompt({ name: 'acr', requestable: false }, unmet), base.length)
