@@ -1,14 +1,10 @@
 // The schema of the configuration file: every option, its default, range and sentence of documentation, once.
 import * as z from 'zod'
-import { duration } from './config/duration.ts'
 import { date, link, names, sender } from './config/kinds.ts'
+import { session, tokens } from './config/lifetimes.ts'
 import { outgoing } from './config/outgoing.ts'
 import type { MethodTraits } from './domain/policy.ts'
 import type { Purpose } from './domain/types.ts'
-
-const MINUTE = 60_000
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
 
 /** Method ids come from the methods themselves, so that an id is an allowed value once the method exists. */
 const methodsFor = (methods: readonly MethodTraits[], purpose: Purpose) => {
@@ -121,16 +117,7 @@ const policyOptions = (methods: readonly MethodTraits[]) => ({
     })
     .prefault({})
     .describe('Who administrators are.'),
-  tokens: z
-    .strictObject({
-      signedFor: duration({ min: MINUTE, max: HOUR })
-        .prefault('5m')
-        .describe(
-          'How long a signed access token (JWT) lives at most. It cannot be taken back: after a reset it is good until then.',
-        ),
-    })
-    .prefault({})
-    .describe('Access tokens. The usual ones, which are not signed, end at once with everything else.'),
+  tokens,
   helpdesk: link.exactOptional().describe('A link or mail address shown where only the help desk can help.'),
 })
 
@@ -217,17 +204,7 @@ export const configSchema = (methods: readonly MethodTraits[]) =>
       })
       .prefault({})
       .describe('Passwords. New ones are always compared with the common ones and with names.'),
-    session: z
-      .strictObject({
-        absolute: duration({ min: 5 * MINUTE, max: 30 * DAY })
-          .prefault('24h')
-          .describe('How long a sign-in lasts in all. NIST SP 800-63B-4 2.2.3: no more than 24 h.'),
-        idle: duration({ min: MINUTE, max: 30 * DAY })
-          .prefault('1h')
-          .describe('How long it lasts unused. NIST SP 800-63B-4 2.2.3: no more than 1 h.'),
-      })
-      .prefault({})
-      .describe('Sessions at this provider. Durations are a number and s, m, h or d.'),
+    session,
     outgoing,
     service: z
       .strictObject({
