@@ -63,8 +63,6 @@ export function createNotices(options: {
 
   async function letter(account: Account, event: AuditEvent, address: string): Promise<void> {
     const token = tokenOf(event, address)
-    // Queued before, perhaps sent and gone from the queue: by another process, or by this one before it died.
-    if ((await claims.find(claimOf(token))) !== undefined) return
     const notMe = `${issuer.replace(/\/$/, '')}/self-service/not-me/${token}`
     const denial: Denial = { accountId: account.id, at: event.at, what: event.kind, until: event.at + LINK_LIFE }
     const where = [event.address, event.browser].filter(Boolean).join(', ')
@@ -74,19 +72,14 @@ export function createNotices(options: {
     const deniable = event.kind !== 'sign-in.locked' && [undefined, address].includes(formerAddress(event))
     const link = deniable ? { notMe } : {}
     const values = { what: event.kind, when: event.at, where, ...item, ...link, ...helpdesk() }
+    // First the link, then the mail that holds it. Both once, however often a crash repeats them: the claim keeps what
+    // stands, and the queue knows what it had until a mail of that event is sent no more.
+    if (deniable) await claims.claim(claimOf(token), JSON.stringify(denial), denial.until)
     await post(
       { to: address, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE },
       languageOf(account, event),
       idOf(event, address),
     )
-    await claims.claim(claimOf(token), JSON.stringify(denial))
-  }
-
-  /** Queued before, perhaps sent and gone from the queue: by another process, or by this one before it died. */
-  async function once(id: string, queue: () => Promise<void>): Promise<void> {
-    if ((await claims.find(id)) !== undefined) return
-    await queue()
-    await claims.claim(id, 'queued')
   }
 
   /** What was registered, when all of it is. */
@@ -98,7 +91,7 @@ export function createNotices(options: {
       addressesOf(account).map((to) => {
         const id = idOf(event, to)
         const letter = { to, template: 'registered', values, expiresAt: event.at + NOTICE_LIFE }
-        return once(id, () => post(letter, language, id))
+        return post(letter, language, id)
       }),
     )
   }
@@ -120,7 +113,7 @@ export function createNotices(options: {
         const values = { what: 'admin.reset', who: account.username, when: event.at, where: '', ...helpdesk() }
         const id = `notice-${createHash('sha256').update(`${event.id}:admin:${other.id}`).digest('base64url').slice(0, 32)}`
         const letter = { to, template: 'notice', values, expiresAt: event.at + NOTICE_LIFE }
-        await once(id, () => post(letter, other.language ?? 'en', id))
+        await post(letter, other.language ?? 'en', id)
       }
       after = page.at(-1)?.id
       if (page.length < 500 || after === undefined) return

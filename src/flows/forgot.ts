@@ -174,8 +174,12 @@ async function unlock(facts: Facts, tools: Tools): Promise<{ met: Evidence; acco
   const account = facts.account as Account
   await clearWaits(account, tools)
   await tools.directory?.unlock?.(account.id)
-  const happened = event(facts, tools, 'account.unlocked', { accountId: account.id })
-  const written = await tools.accounts.change(account, (fresh) => changed(fresh, happened))
+  // One event of this flow, told once, also when a crash repeats the form that led here.
+  const id = tools.digest(`${facts.record.id}:${facts.record.startedAt}`, 'unlocked').slice(-32)
+  const happened = event(facts, tools, 'account.unlocked', { id, accountId: account.id })
+  const written = await tools.accounts.change(account, (fresh) =>
+    fresh.outbox.some((one) => one.id === id) ? { problem: 'account_changed' } : changed(fresh, happened),
+  )
   const met: Evidence = { ...done(facts, 'unlock'), kind: 'new-password' }
   return { met, account: isProblem(written) ? account : written }
 }

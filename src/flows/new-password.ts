@@ -57,6 +57,8 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
   const hash = tools.directory ? undefined : await tools.passwords.hash(password)
   const tag = tagOf(facts, form, tools)
   const met: Evidence = { kind: 'new-password', method: why, amr: [], turn: facts.record.turn, at: facts.now }
+  // Before the password, so that nothing is left to do for it after that write; whoever came here proved as much (DB-1).
+  await clearWaits(account, tools)
   let twin: Account | undefined
   const written = await tools.accounts.change(account, (fresh) => {
     if (fresh.spent?.tag === tag) twin = fresh
@@ -69,7 +71,8 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
       ...rest,
       epoch: fresh.epoch + 1,
       browsers: [],
-      spent: { tag, at: facts.now, evidence: met },
+      // With a directory it is not true yet.
+      spent: { tag, at: facts.now, ...(!tools.directory && { evidence: met }) },
       ...(hash !== undefined && { password: { hash, changedAt: facts.now } }),
     }
     return changed(
@@ -82,9 +85,14 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
     return twin && (await isCurrent(twin, password, tools)) ? { met, account: twin } : written
   }
   // The directory's own write comes second: if it fails, the old password stands and everything is signed out.
-  await tools.directory?.setPassword?.(account.id, password)
-  await clearWaits(account, tools)
-  return { met, account: written }
+  if (!tools.directory?.setPassword) return { met, account: written }
+  await tools.directory.setPassword(account.id, password)
+  const marked = await tools.accounts.change(written, (fresh) =>
+    fresh.spent?.tag === tag
+      ? changed({ ...fresh, spent: { ...fresh.spent, evidence: met } })
+      : { problem: 'account_changed' },
+  )
+  return { met, account: isProblem(marked) ? written : marked }
 }
 
 const page = (facts: Facts, why: Why) => {
