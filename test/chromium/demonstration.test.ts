@@ -36,11 +36,11 @@ const modules = (page: Page): Promise<{ size: number; dark: string }> =>
     return { size, dark }
   })
 
-const claims = async (page: Page): Promise<Record<string, string>> =>
+const claims = async (page: Page, mark = 'claim'): Promise<Record<string, string>> =>
   Object.fromEntries(
     await page
-      .locator('[data-claim]')
-      .evaluateAll((all: HTMLElement[]) => all.map((one) => [one.dataset['claim'], one.textContent])),
+      .locator(`[data-${mark}]`)
+      .evaluateAll((all: HTMLElement[], name) => all.map((one) => [one.dataset[name], one.textContent]), mark),
   )
 
 describeInChrome('the demonstration in a browser', (chrome) => {
@@ -82,6 +82,20 @@ describeInChrome('the demonstration in a browser', (chrome) => {
     expect(await where(page)).toBe(here)
   }
 
+  /** The code that was mailed last, read where a stranger reads it. */
+  async function mailed(to: string, picture?: string): Promise<string> {
+    const outbox = await context.newPage()
+    const mail = outbox.locator('article', { hasText: to }).locator('pre').first()
+    for (let tries = 0; tries < 100; tries++) {
+      await outbox.goto(`${demo.issuer}/dev/outbox`)
+      if ((await mail.count()) > 0) break
+    }
+    if (picture !== undefined) wrong.push(...(await look(outbox, picture)))
+    const code = /\b\d{4}\s?\d{4}\b/.exec(await mail.innerText())?.[0] ?? 'no code'
+    await outbox.close()
+    return code
+  }
+
   async function signIn(on: Page, { username, password }: { username: string; password: string }): Promise<void> {
     await on.goto(demo.url)
     await on.getByRole('link', { name: 'Sign in' }).click()
@@ -109,12 +123,7 @@ describeInChrome('the demonstration in a browser', (chrome) => {
     await press(page)
     expect(await where(page)).toBe('prove:email')
     await lookAtBoth('03-trust-gate')
-    const outbox = await context.newPage()
-    await outbox.goto(`${demo.issuer}/dev/outbox`)
-    wrong.push(...(await look(outbox, '04-outbox')))
-    const mail = await outbox.locator('article pre').first().innerText()
-    await outbox.close()
-    await page.getByLabel('8-digit code').fill(/\b\d{4}\s?\d{4}\b/.exec(mail)?.[0] ?? 'no code')
+    await page.getByLabel('8-digit code').fill(await mailed(demoAccounts[0].email, '04-outbox'))
     await press(page)
 
     expect(await where(page)).toBe('enrol:totp')
@@ -192,6 +201,83 @@ describeInChrome('the demonstration in a browser', (chrome) => {
     expect(await replay.title()).toMatch(/^That code /)
     wrong.push(...(await look(replay, '11-code-used.en')))
     await other.close()
+  })
+
+  it('OI-4: a guest looks around after a password, and proves a second factor at checkout', async () => {
+    const [first, second] = [await chrome().newContext(desktop), await chrome().newContext(desktop)]
+    const guest = demoAccounts[2]
+    const heard = watch(first)
+    const [shop, other] = [await first.newPage(), await second.newPage()]
+    for (const one of [shop, other]) {
+      await signIn(one, guest)
+      expect(await where(one)).toBe('signed-in')
+      expect((await claims(one))['acr']).toBe('urn:oidc-self-service:acr:pwd')
+    }
+    wrong.push(...(await look(shop, '12-guest')))
+    const checkout = async (one: Page): Promise<void> => {
+      await one.getByRole('button', { name: 'Checkout' }).click()
+      await one.waitForURL((url) => url.origin === demo.issuer)
+    }
+
+    await checkout(shop)
+    expect(await where(shop)).toBe('password')
+    wrong.push(...(await look(shop, '13-step-up')))
+    await press(shop, 'cancel')
+    expect(await shop.getByRole('status').innerText()).toContain('You cancelled. Nothing was done.')
+    wrong.push(...(await look(shop, '14-step-up-cancelled')))
+
+    await checkout(shop)
+    await shop.getByLabel('Password').fill(guest.password)
+    await press(shop)
+    expect(await where(shop)).toBe('registration')
+    await press(shop)
+    await shop.locator('#code').fill(await mailed(guest.email))
+    await press(shop)
+    const app = await secretOn(shop)
+    await shop.locator('#code').fill(totpCode(app, Date.now()))
+    await press(shop)
+    await shop.getByLabel('I have saved these codes').check()
+    await press(shop)
+    await press(shop)
+    expect(await shop.getByRole('status').innerText()).toMatch(/^Order A-\d{4} is placed\./)
+    wrong.push(...(await look(shop, '15-ordered')))
+    expect(await claims(shop, 'introspected')).toMatchObject({ acr: 'urn:oidc-self-service:acr:mfa' })
+
+    const { auth_time: since } = await claims(other)
+    await checkout(other)
+    expect(await where(other)).toBe('prove:totp')
+    await other.locator('#code').fill(totpCode(app, Date.now() + 30_000))
+    await press(other)
+    expect(await other.getByRole('status').innerText()).toMatch(/^Order A-\d{4} is placed\./)
+    expect(await claims(other)).toMatchObject({
+      acr: 'urn:oidc-self-service:acr:mfa',
+      amr: '["pwd","otp","mfa"]',
+      auth_time: since,
+    })
+    await other.getByRole('button', { name: 'Refresh' }).click()
+    await other.getByText('refreshed 1 time').waitFor()
+    expect((await claims(other))['auth_time']).toBe(since)
+
+    await shop.getByRole('link', { name: 'Change your password' }).click()
+    expect(new URL(shop.url()).origin).toBe(demo.issuer)
+    await press(shop, 'cancel')
+    expect(await shop.getByRole('status').innerText()).toContain('You cancelled. Your password was not changed.')
+    await shop.getByRole('link', { name: 'Set up security info' }).click()
+    await shop.waitForURL((url) => url.origin === demo.url || url.origin === demo.issuer)
+    wrong.push(...(await look(shop, '16-security-info')))
+    expect(heard.said).toEqual([])
+    await first.close()
+
+    // Signed out at the provider, elsewhere: the shop says so on its next page.
+    const elsewhere = await second.newPage()
+    await elsewhere.goto(`${demo.issuer}/session/end`)
+    await elsewhere.getByRole('button', { name: 'Sign out' }).click()
+    await elsewhere.waitForURL((url) => url.pathname === '/session/end/success')
+    await other.goto(demo.url)
+    for (let tries = 0; (await where(other)) !== 'signed-out' && tries < 100; tries++) await other.goto(demo.url)
+    expect(await other.getByRole('status').innerText()).toBe('You were signed out by the provider.')
+    wrong.push(...(await look(other, '17-signed-out-by-provider')))
+    await second.close()
   })
 
   it('the switch: what an administrator saves counts for the next sign-in, and is recorded', async () => {
