@@ -5,7 +5,7 @@ import { totpCode } from '../authenticator.ts'
 import { passwordOf } from '../world.ts'
 import { describeInChrome, desktop } from './chrome.ts'
 import { type Site, site } from './site.ts'
-import { press, secretOn, walkTo, where } from './walk.ts'
+import { enter as pressEnter, press, rested, secretOn, walkTo, where } from './walk.ts'
 
 interface Focused {
   /** `button continue`, `input username`, `a`, `summary`. */
@@ -45,6 +45,7 @@ describeInChrome('keyboard and screen reader', (chrome) => {
     context = await chrome().newContext(desktop)
     page = await context.newPage()
     await page.goto(here.start(more))
+    await rested(page)
     return page
   }
 
@@ -59,8 +60,7 @@ describeInChrome('keyboard and screen reader', (chrome) => {
     }
     throw new Error(`${what} is not reached by Tab at ${await where(page)}`)
   }
-  const enter = (): Promise<unknown> =>
-    Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')])
+  const enter = (): Promise<void> => pressEnter(page)
 
   it('registers with the keyboard alone; Enter in a field continues and never cancels', async () => {
     await open()

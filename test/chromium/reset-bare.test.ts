@@ -5,7 +5,7 @@ import { totpCode } from '../authenticator.ts'
 import { register } from '../world.ts'
 import { describeInChrome, desktop } from './chrome.ts'
 import { type Site, site } from './site.ts'
-import { press, where } from './walk.ts'
+import { enter as pressEnter, press, rested, where } from './walk.ts'
 import { watch } from './watch.ts'
 
 const fresh = 'quiet-otter-57-lamp'
@@ -33,6 +33,7 @@ describeInChrome('a forgotten password with less', (chrome) => {
     const seen = watch(context)
     const page = await context.newPage()
     await page.goto(here.start())
+    await rested(page)
     return { page, seen, secret }
   }
 
@@ -63,8 +64,7 @@ describeInChrome('a forgotten password with less', (chrome) => {
       }
       throw new Error(`${what} is not reached by Tab at ${await where(page)}`)
     }
-    const enter = (): Promise<unknown> =>
-      Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')])
+    const enter = (): Promise<void> => pressEnter(page)
 
     await tabTo('button action forgot')
     await enter()

@@ -14,12 +14,24 @@ export async function where(page: Page): Promise<string> {
   return `${name}${method === undefined ? '' : `:${method}`}${problem === undefined ? '' : `!${problem}`}`
 }
 
+/** Once the field that is to have the focus has it: with the first frame, after `load`. Keys before that get ahead of it. */
+export async function rested(page: Page): Promise<void> {
+  if ((await page.locator('[autofocus]').count()) > 0) await page.locator('[autofocus]:focus').waitFor()
+}
+
 /** Presses the button of an action; the page that answers is loaded afterwards. */
 export async function press(page: Page, action = 'continue'): Promise<void> {
   await Promise.all([
     page.waitForNavigation({ waitUntil: 'load' }),
     page.locator(`main button[name=action][value=${action}]`).click(),
   ])
+  await rested(page)
+}
+
+/** Enter, where the focus is. */
+export async function enter(page: Page): Promise<void> {
+  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')])
+  await rested(page)
 }
 
 export const secretOn = async (page: Page): Promise<string> =>
