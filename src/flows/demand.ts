@@ -3,12 +3,6 @@ import { factors, isRegistered, type Policy, verdictAtSignIn } from '../domain/p
 import type { Credential } from '../domain/types.ts'
 import type { Facts } from './flow.ts'
 
-/**
- * `mfa`: the relying party takes no less (`acr_values`, essential `acr`, its policy), so who has no second factor registers one.
- * `registration`: it asks for registration, whether or not policy does.
- */
-export type Demand = 'mfa' | 'registration'
-
 /** Factors that were there before this flow: what it binds itself must not end the demand half-way. */
 const before = ({ methods, account, record }: Facts): Credential[] => {
   if (!account) return []

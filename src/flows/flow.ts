@@ -6,8 +6,13 @@ import type { Problem, ProblemCode } from '../domain/problems.ts'
 import type { Vault } from '../domain/seal.ts'
 import type { Account, AuditEvent, EventKind, Evidence, FlowRecord, Form, Step, Time } from '../domain/types.ts'
 import type { Letter, Method } from '../methods/method.ts'
-import type { Demand } from './demand.ts'
 import type { Page } from './pages.ts'
+
+/**
+ * `mfa`: the relying party takes no less (`acr_values`, essential `acr`, its policy), so who has no second factor registers one.
+ * `registration`: it asks for registration, whether or not policy does.
+ */
+export type Demand = 'mfa' | 'registration'
 
 /** Who asks, from where, for whom: what the provider's interaction and the request tell. */
 export interface Visit {

@@ -1,7 +1,7 @@
 // What an authorization request asks of the authentication: `acr_values`, essential `acr`, and what policy asks for its client.
 import { errors } from 'oidc-provider'
 import { clientPolicy, type Policy } from '../domain/policy.ts'
-import type { Demand } from '../flows/demand.ts'
+import type { Demand } from '../flows/flow.ts'
 import { acr } from '../flows/finish.ts'
 import { REGISTRATION } from '../flows/registration.ts'
 

@@ -48,7 +48,7 @@ interface State {
   session: 'none' | 'pwd' | 'mfa'
   registration?: Partial<Policy['registration']>
   /** Happens between the sign-in and the request. */
-  then?: Partial<Account>
+  later?: Partial<Account>
 }
 
 const all = ['totp', 'email', 'recovery-codes'] as const
@@ -62,7 +62,7 @@ export const states: Record<string, State> = {
   'password session, not in scope': { methods: [], session: 'pwd', registration: { scope: 'none' } },
   'password session, has a factor now': { methods: all, session: 'pwd' },
   'MFA session': { methods: all, session: 'mfa' },
-  'session of a disabled account': { methods: all, session: 'mfa', then: { disabled: true } },
+  'session of a disabled account': { methods: all, session: 'mfa', later: { disabled: true } },
 }
 
 /** Under which everybody signs in with what there is. */
@@ -89,7 +89,7 @@ export async function prepared(w: World, state: State, username: string): Promis
   if (state.session === 'pwd') await edit({ credentials: [] })
   if (state.session !== 'none') await enter(w, b, who)
   if (state.session === 'pwd') await edit({ credentials })
-  if (state.then) await edit(state.then)
+  if (state.later) await edit(state.later)
   const registration = { ...defaultPolicy.registration, ...state.registration }
   Object.assign(w.policy, structuredClone({ ...defaultPolicy, registration }))
   return { b, ...who, password: passwordOf(username) }
@@ -139,16 +139,16 @@ async function fill(w: World, user: User): Promise<void> {
   await (pages[page] ?? (() => b.submit({ action: 'continue' })))()
 }
 
-const short = (value: unknown): string => {
-  const known = Object.entries({ pwd: acr.password, mfa: acr.multiFactor }).find(([, long]) => long === value)
-  return known?.[0] ?? String(value)
-}
+const short = (value: unknown): string =>
+  value === acr.multiFactor ? 'mfa' : value === acr.password ? 'pwd' : `no acr of ours: ${JSON.stringify(value)}`
 
 /** The pages that came, an arrow, and what the relying party got: `sign in, factor → mfa`, `→ login_required`. */
 export async function outcome(w: World, user: User, response: Response): Promise<string> {
   const seen: string[] = []
+  const back = (one: Response): boolean => one.location?.startsWith(RP) === true
   let now = response
-  for (let pages = 0; pages < 25 && !now.location?.startsWith(RP); pages++) {
+  // A loop of pages would end here, and be no cell of the table.
+  for (let pages = 0; pages < 25 && !back(now); pages++) {
     const { page = '-', method, problem } = user.b.page
     if (page === 'error' || now.status >= 400) return [...seen, `stops (${problem ?? page})`].join(', ')
     const next = word(page, seen.at(-1), method)
@@ -165,5 +165,5 @@ async function received(w: World, response: Response, told: Record<string, strin
   const tokens = await w.exchange(response)
   const { acr: reached, action_status: status } = tokens.claims
   if (status !== told['action_status']) return `claim ${String(status)}, but parameter ${told['action_status']}`
-  return [short(reached), ...(status === undefined ? [] : [status])].join(', ')
+  return typeof status === 'string' ? `${short(reached)}, ${status}` : short(reached)
 }
