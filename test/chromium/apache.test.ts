@@ -39,13 +39,15 @@ describeInChrome('Apache as relying party', (chrome) => {
         if (server) drop = () => server.drop(database)
         s = await site({
           store: server?.uri(database) ?? 'sqlite:',
-          policy: 'registration: { scope: selected, groups: [staff] }',
+          policy: 'registration: { scope: selected, groups: [staff] }\noutgoing: { networks: [127.0.0.1] }',
           more: `  ${here.client}:
     firstParty: true
     metadata:
       client_secret: ${here.secret}
       redirect_uris: [${here.redirectUri}]
       post_logout_redirect_uris: [${here.origin}/bye/]
+      backchannel_logout_uri: ${here.redirectUri}?logout=backchannel
+      backchannel_logout_session_required: true
       grant_types: [authorization_code, refresh_token]`,
         })
         await s.serve()
@@ -75,6 +77,8 @@ describeInChrome('Apache as relying party', (chrome) => {
           if (met.length > 12) throw new Error(`${username} walks in circles: ${met.join(', ')}`)
           if (at === 'sign-in') {
             await page.getByLabel('User name').fill(username)
+            await page.getByLabel('Password').fill(password)
+          } else if (at === 'password') {
             await page.getByLabel('Password').fill(password)
           } else if (at === 'prove:email') {
             await page.locator('#code').fill(await mailedCode(s.mail, address, mailed(s.mail, address).length || 1))
@@ -147,6 +151,78 @@ describeInChrome('Apache as relying party', (chrome) => {
         expect(await where(alice.page)).toBe('sign-in')
         expect(await walk(alice)).toEqual(['sign-in', 'prove:totp'])
         await told(alice.page, 'desk')
+      })
+
+      /** The module refuses with a page that leads on to the provider by itself. */
+      async function stepUp({ page }: Person): Promise<void> {
+        await page.goto(`${apache.origin}/vault/`)
+        await page.waitForURL((url) => url.origin === s.issuer)
+      }
+
+      let bob: Person
+      let elsewhere: Person
+
+      it('OI-4: what a password opens is open to a guest, and says no more than that', async () => {
+        await s.add('bob')
+        bob = await visitor('bob')
+        elsewhere = await visitor('bob')
+        for (const one of [bob, elsewhere]) {
+          await one.page.goto(`${apache.origin}/desk/`)
+          expect(await walk(one)).toEqual(['sign-in'])
+          expect(await told(one.page, 'desk')).toMatchObject({ OIDC_CLAIM_acr: acr.password, OIDC_CLAIM_amr: 'pwd' })
+        }
+      })
+
+      it('OI-4: a step-up that is cancelled ends at the module, not in a loop', async () => {
+        await stepUp(bob)
+        await press(bob.page, 'cancel')
+        expect(bob.page.url()).toContain(`${apache.redirectUri}?error=access_denied`)
+        await bob.page.goto(`${apache.origin}/desk/`)
+        expect((await told(bob.page, 'desk'))['OIDC_CLAIM_acr']).toBe(acr.password)
+      })
+
+      it('OI-4: step-up of who has no second factor: registers one, and is let in', async () => {
+        await stepUp(bob)
+        // The password once more: whoever only has the session adds no factor to the account (EN-2).
+        expect(await walk(bob)).toEqual([
+          'password',
+          'registration',
+          'prove:email',
+          'enrol:totp',
+          'enrol:recovery-codes',
+          'registered',
+        ])
+        expect(await told(bob.page, 'vault')).toMatchObject({
+          OIDC_CLAIM_acr: acr.multiFactor,
+          OIDC_CLAIM_amr: 'pwd,otp,mfa',
+        })
+      })
+
+      it('OI-4: step-up of who has one: proves only that, and auth_time stays', async () => {
+        const { OIDC_CLAIM_auth_time: since } = await told(elsewhere.page, 'desk')
+        await stepUp(elsewhere)
+        Object.assign(elsewhere, { secret: bob.secret, step: bob.step })
+        expect(await walk(elsewhere)).toEqual(['prove:totp'])
+        expect(await told(elsewhere.page, 'vault')).toMatchObject({
+          OIDC_CLAIM_acr: acr.multiFactor,
+          OIDC_CLAIM_amr: 'pwd,otp,mfa',
+          OIDC_CLAIM_auth_time: since,
+        })
+      })
+
+      it('SE-5: hears by back-channel logout of a sign-out at the provider, for that session alone', async () => {
+        const { page } = elsewhere
+        await page.goto(`${s.issuer}/session/end`)
+        await page.getByRole('button', { name: 'Sign out' }).click()
+        await page.waitForURL((url) => url.pathname === '/session/end/success')
+        // Told by the provider, which does not keep the browser waiting for it.
+        for (let tries = 0; tries < 100; tries++) {
+          await page.goto(`${apache.origin}/desk/`)
+          if (new URL(page.url()).origin === s.issuer) break
+        }
+        expect(await where(page)).toBe('sign-in')
+        await bob.page.goto(`${apache.origin}/desk/`)
+        await told(bob.page, 'desk')
       })
     })
   }
