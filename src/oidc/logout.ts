@@ -37,6 +37,7 @@ const LOOK_EVERY = 2000
 /** Longer than a job can take; after a crash another process does it then (at least once). */
 const LEASE = 30_000
 const LANES = 8
+const REMEMBERED = 10_000
 /** A request in flight may save a session of the old epoch once more, under another id: it is looked for again. */
 const ONCE_MORE = 60_000
 const RETRY_AFTER = [2000, 5000, 15_000, 60_000, 300_000]
@@ -60,6 +61,8 @@ export function createLogouts(options: {
 }): Logouts {
   const { store, keys, chance, audit, log, every = interval } = options
   const paces: Pace = pace(chance)
+  /** Jobs whose failure is in the trail. */
+  const failed = new Set<string>()
   let find: FindListener | undefined
   let cease: (() => void) | undefined
   let running: Promise<void> | undefined
@@ -105,6 +108,7 @@ export function createLogouts(options: {
   async function over(job: MailJob, party: Party, reason?: string): Promise<void> {
     await audit(event(job, party, reason))
     await store.logouts.remove(job.id)
+    failed.delete(job.id)
   }
 
   async function tell(job: MailJob): Promise<void> {
@@ -125,10 +129,13 @@ export function createLogouts(options: {
     } catch (error) {
       const reason = reasonOf(error)
       // An answer that refuses is an answer: others of this party may fare better.
-      const resting = ended(/^status_4/.test(reason) ? 'well' : 'failed')
+      const resting = ended(reason.startsWith('status_4') ? 'well' : 'failed')
       const after = RETRY_AFTER[job.attempts - 1] ?? 900_000
       log.warn({ ...facts, reason }, 'a relying party could not be told of a sign-out; it is tried again')
-      if (job.attempts === 1) await audit(event(job, party, reason))
+      // Once: the next ones are the same news.
+      if (!failed.has(job.id)) await audit(event(job, party, reason))
+      if (failed.size >= REMEMBERED) failed.clear()
+      failed.add(job.id)
       return store.logouts.retry(job.id, Math.max(chance.now() + after, resting))
     }
     ended('well')
@@ -137,7 +144,8 @@ export function createLogouts(options: {
   }
 
   async function lane(): Promise<void> {
-    while (!stopping) {
+    for (;;) {
+      if (stopping) return
       const now = chance.now()
       const job = await store.logouts.lease(now, now + LEASE)
       if (!job) return
@@ -150,9 +158,9 @@ export function createLogouts(options: {
 
   async function drain(): Promise<void> {
     const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane))
-    const failed = lanes.find((one) => one.status === 'rejected')
-    if (failed && !failing) log.error({ err: failed.reason }, 'the queue of sign-outs cannot be worked off')
-    failing = failed !== undefined
+    const broken = lanes.find((one) => one.status === 'rejected')
+    if (broken && !failing) log.error({ err: broken.reason }, 'the queue of sign-outs cannot be worked off')
+    failing = broken !== undefined
   }
 
   function kick(): void {
@@ -179,6 +187,7 @@ export function createLogouts(options: {
     start(listeners) {
       find = listeners
       cease ??= every(LOOK_EVERY, kick)
+      kick()
     },
     async stop() {
       stopping = true

@@ -52,6 +52,7 @@ export function outgoingFetch(networks: readonly string[], resolver: Resolve = r
     const host = url.hostname.replace(/^\[|\]$/g, '')
     // No name, so nothing is looked up.
     if (isIP(host) !== 0 && !may(host)) throw new AddressRefused()
+    const limit = signal ?? AbortSignal.timeout(PATIENCE)
     const content = Buffer.from(await asked.arrayBuffer())
     const options = {
       method,
@@ -60,15 +61,20 @@ export function outgoingFetch(networks: readonly string[], resolver: Resolve = r
         ...(content.length > 0 && { 'content-length': content.length }),
       },
       lookup,
-      signal: signal ?? AbortSignal.timeout(PATIENCE),
+      signal: limit,
       agent: false,
     } as const
-    const answer = await new Promise<IncomingMessage>((done, failed) => {
-      const sent = (url.protocol === 'https:' ? overHttps : overHttp)(url, options, done)
-      sent.once('error', failed)
-      sent.end(content)
-    })
-    return responseOf(answer)
+    try {
+      const answer = await new Promise<IncomingMessage>((done, failed) => {
+        const sent = (url.protocol === 'https:' ? overHttps : overHttp)(url, options, done)
+        sent.once('error', failed)
+        sent.end(content)
+      })
+      return await responseOf(answer)
+    } catch (error) {
+      // A connection cut in the middle of an answer looks like the other side's doing.
+      throw limit.aborted ? limit.reason : error
+    }
   }
 }
 
