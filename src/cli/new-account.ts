@@ -4,7 +4,7 @@ import { newAccount } from '../domain/accounts.ts'
 import { opaqueId } from '../domain/codes.ts'
 import type { Chance } from '../domain/ports.ts'
 import type { Vault } from '../domain/seal.ts'
-import type { Account, Credential } from '../domain/types.ts'
+import type { Account, Credential, Time } from '../domain/types.ts'
 import type { Method } from '../methods/method.ts'
 import { nearest } from '../config/nearest.ts'
 import { importable } from '../passwords/hash.ts'
@@ -27,14 +27,14 @@ export const columns = (methods: readonly Method[]): string[] => [
   ...methods.filter((method) => 'importRow' in method).map((method) => method.id),
 ]
 
-function passwordOf(row: Row, { cost, chance }: Making): Pick<Account, 'password'> {
+function passwordOf(row: Row, { cost }: Making, at: Time): Pick<Account, 'password'> {
   const hash = text(row, 'passwordHash', 200)
   const mustChange = flag(row, 'mustChangePassword')
   if (hash === undefined && mustChange) throw new Refused('mustChangePassword is true but there is no passwordHash')
   if (hash === undefined) return {}
   const wrong = importable(hash, cost)
   if (wrong) throw new Refused(wrong)
-  return { password: { hash, changedAt: chance.now(), ...(mustChange && { mustChange: 'temporary' }) } }
+  return { password: { hash, changedAt: at, ...(mustChange && { mustChange: 'temporary' }) } }
 }
 
 function credentialsOf(row: Row, making: Making, id: string): Credential[] {
@@ -65,10 +65,10 @@ function made(row: Row, making: Making): Account {
   const emailVerified = flag(row, 'emailVerified')
   if (emailVerified && email === undefined) throw new Refused('emailVerified is true but there is no email')
   const name = nameOf(row)
-  const password = passwordOf(row, making)
+  const at = chance.now()
+  const password = passwordOf(row, making, at)
   const id = opaqueId(chance)
   const credentials = credentialsOf(row, making, id)
-  const at = chance.now()
   return {
     ...newAccount(id, at),
     username,

@@ -17,7 +17,7 @@ import { type Judging, requestable, withPrompts } from './prompts.ts'
 import { tokenClaims } from './token-claims.ts'
 import type { Scope } from './scope.ts'
 import { selfClient } from './self-client.ts'
-import { lifetimes, strictness } from './tokens.ts'
+import { lifetimes, refreshLifetime, strictness } from './tokens.ts'
 
 /** Pages that the provider itself has to show, in our dress. */
 export type ProviderPages = {
@@ -115,7 +115,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
       IdToken: HOUR,
       // The request outlives many flows: one that expired starts again in place.
       Interaction: 24 * HOUR,
-      RefreshToken: 14 * 24 * HOUR,
+      RefreshToken: refreshLifetime,
       ...ttl,
       ...lifetimes(ttl, () => judging.policy().tokens?.signedFor),
       Session: ttl?.Session ?? sessionTtl(merging),

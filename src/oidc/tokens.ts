@@ -29,6 +29,18 @@ export function lifetimes(ttl: Lifetimes | undefined, signedFor: () => number | 
   return { AccessToken: accessToken, AuthorizationCode: authorizationCode }
 }
 
+const FORTNIGHT = 14 * 24 * HOUR
+
+/** In seconds. Whoever keeps no secret renews within the life of the first token, and does not slide on for ever (RFC 9700 4.14.2). */
+export const refreshLifetime: Extract<Lifetimes['RefreshToken'], (...input: never[]) => number> = (
+  ctx,
+  token,
+  client,
+) => {
+  const before = ctx.oidc.entities.RotatedRefreshToken
+  return before && isPublic(client) && !token.isSenderConstrained() ? before.remainingTTL : FORTNIGHT
+}
+
 const isPublic = (client: Client | undefined): boolean => client?.clientAuthMethod === 'none'
 const bound = (ctx: KoaContextWithOIDC): boolean => ctx.oidc.entities.RefreshToken?.isSenderConstrained() === true
 
