@@ -262,6 +262,7 @@ export const pages: Readonly<Record<string, Rendering>> = {
   ),
   'error-changes-frozen': render({ error: 'changes_frozen' }),
   'error-link-over': render({ error: 'link_over' }),
+  'error-leave': render({ error: 'no_usable_method', back: { step: '3.second-factor.x', client: 'Lamp shop' } }),
   'error-needs-access-pass': render({ error: 'needs_access_pass' }),
   'error-over': render({ error: 'interaction_over', restart: 'https://portal.example.org/' }),
   'error-request': render(
