@@ -1,11 +1,12 @@
 // Apache with mod_auth_openidc as a relying party: a configuration of its own in a folder of its own, ended by its process id.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../mongo.ts'
 
 const binary = '/usr/sbin/apache2'
 const modules = '/usr/lib/apache2/modules'
@@ -23,6 +24,19 @@ export interface Place {
   /** `http://127.0.0.1:port`: another host than the provider's, because cookies ignore ports. */
   origin: string
   redirectUri: string
+}
+
+/** Below those that systems give out by themselves: nobody takes it before Apache does. */
+async function freePort(): Promise<number> {
+  const port = randomInt(20_000, 32_000)
+  const server = createServer().listen(port, '127.0.0.1')
+  const free = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  if (!free) return freePort()
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
 
 export async function place(): Promise<Place> {

@@ -115,6 +115,16 @@ eachStore('the shop', (database) => {
     return browser
   }
 
+  /** The provider told the shop, and the shop tells the user; the provider does not keep anybody waiting for that. */
+  async function heard(browser: Browser): Promise<void> {
+    for (let tries = 0; tries < 400; tries++) {
+      await go(browser, '/')
+      if (browser.page.page === 'signed-out') break
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    expect([browser.page.page, outcome(browser)]).toEqual(['signed-out', 'signed-out-by-provider'])
+  }
+
   const alice = person('alice')
 
   it('EN-3: staff registers at the first sign-in', async () => {
@@ -216,6 +226,12 @@ eachStore('the shop', (database) => {
       expect(first.now?.html).toContain('Your password was changed.')
     })
 
+    it('SE-5: a changed password ends the other sign-ins, and the shop hears of it', async () => {
+      await heard(second)
+      await go(first, '/')
+      expect(first.page.page).toBe('signed-in')
+    })
+
     it('a status in the address is not believed', async () => {
       await go(first, '/change-password')
       await submit(first, { action: 'cancel' })
@@ -246,12 +262,7 @@ eachStore('the shop', (database) => {
           form: { ...hidden(one.now?.html ?? ''), logout: 'yes' },
         }),
       )
-      for (let tries = 0; tries < 400; tries++) {
-        await go(one, '/')
-        if (one.page.page === 'signed-out') break
-        await new Promise((resolve) => setTimeout(resolve, 25))
-      }
-      expect([one.page.page, outcome(one)]).toEqual(['signed-out', 'signed-out-by-provider'])
+      await heard(one)
       await go(one, '/')
       expect(outcome(one)).toBeUndefined()
       await go(signed, '/')
