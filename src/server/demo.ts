@@ -25,6 +25,8 @@ export interface DemoOptions {
   port?: number
   rpPort?: number
   log: (config: Loaded) => Log
+  /** What the shop's API takes for now, in milliseconds since 1970; for tests. */
+  now?: () => number
 }
 
 export interface Demo {
@@ -45,7 +47,8 @@ const RP_PORT = 3001
 const RP_HOST = '127.0.0.1'
 
 /** @throws whatever keeps it from starting, in one sentence. */
-export async function startDemo({ folder, port, rpPort = RP_PORT, log: logFor }: DemoOptions): Promise<Demo> {
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { folder, port, rpPort = RP_PORT, log: logFor, now = chance.now } = options
   const wanted = port === 0 ? await freePort() : port
   const files = await demoFiles(folder, wanted ?? PORT, rpPort)
   const file = await loadConfig(files.config, { methods: createMethods() })
@@ -63,6 +66,7 @@ export async function startDemo({ folder, port, rpPort = RP_PORT, log: logFor }:
       clientSecret,
       audience: [demoClient],
       port: 0,
+      now,
     })
     open.push(api)
     const relyingParty = await startRelyingParty({ ...shared, clientId: demoClient, port: rpPort, api: api.url })

@@ -84,6 +84,8 @@ export async function verifyLogoutToken(token: string, { issuer, clientId, key, 
 
 /** Seconds between two looks at the provider's keys, so that nobody can make this server ask it all the time. */
 const PAUSE = 60
+/** Milliseconds. */
+const PATIENCE = 5000
 
 /** The provider's public keys, fetched when an unknown one is named. */
 export function providerKeys(address: () => Promise<string>, now: () => number): Expected['key'] {
@@ -92,10 +94,17 @@ export function providerKeys(address: () => Promise<string>, now: () => number):
   const find = (kid: string): JsonWebKey | undefined => keys.find((one) => one['kid'] === kid)
   return async (kid) => {
     if (find(kid) || now() - fetched < PAUSE * 1000) return find(kid)
-    const response = await fetch(await address(), { headers: { accept: 'application/json' }, redirect: 'error' })
-    if (!response.ok) throw new Error(`the provider answered ${response.status} when it was asked for its keys`)
-    keys = ((await response.json()) as { keys: JsonWebKey[] }).keys
+    const before = fetched
     fetched = now()
+    try {
+      const signal = AbortSignal.timeout(PATIENCE)
+      const response = await fetch(await address(), { redirect: 'error', signal })
+      if (!response.ok) throw new Error(`the provider answered ${response.status} when it was asked for its keys`)
+      keys = ((await response.json()) as { keys: JsonWebKey[] }).keys
+    } catch (error) {
+      fetched = before
+      throw error
+    }
     return find(kid)
   }
 }

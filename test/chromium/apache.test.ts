@@ -129,7 +129,7 @@ describeInChrome('Apache as relying party', (chrome) => {
         await told(alice.page, 'vault')
       })
 
-      it('OI-5: what a refresh brings says no more than the sign-in', async () => {
+      it('EN-13: what a refresh brings says no more than the sign-in', async () => {
         const before = await told(alice.page, 'vault')
         await alice.page.goto(`${apache.origin}/fresh/`)
         const after = await told(alice.page, 'fresh')
@@ -162,7 +162,7 @@ describeInChrome('Apache as relying party', (chrome) => {
       let bob: Person
       let elsewhere: Person
 
-      it('OI-4: what a password opens is open to a guest, and says no more than that', async () => {
+      it('EN-13: what a password opens is open to a guest, and says no more than that', async () => {
         await s.add('bob')
         bob = await visitor('bob')
         elsewhere = await visitor('bob')

@@ -25,6 +25,8 @@ const newPassword = 'a quiet harbour in november'
 eachStore('the shop', (database) => {
   let folder: string
   let demo: Demo
+  /** Milliseconds that the clock of the shop's API is ahead. */
+  let ahead = 0
   /** Signed in, in one test after another. */
   let signed: Browser
 
@@ -33,7 +35,13 @@ eachStore('the shop', (database) => {
     const { config } = await demoFiles(folder, 3000, 3001)
     const text = await readFile(config, 'utf8')
     await writeFile(config, text.replace(/^store: .*$/m, `store: ${JSON.stringify((await database()).uri)}`))
-    demo = await startDemo({ folder, port: 0, rpPort: 0, log: () => jsonLog('silent') })
+    demo = await startDemo({
+      folder,
+      port: 0,
+      rpPort: 0,
+      log: () => jsonLog('silent'),
+      now: () => Date.now() + ahead,
+    })
   })
   afterAll(async () => {
     await demo?.close()
@@ -190,7 +198,7 @@ eachStore('the shop', (database) => {
       expect(claimsOf(first, 'introspected')).toMatchObject({ ...told, client_id: 'demo' })
     })
 
-    it('OI-5: a refresh says the same, and the next checkout asks nothing', async () => {
+    it('EN-13: a refresh says the same, and the next checkout asks nothing', async () => {
       await press(first, '/refresh')
       expect(first.now?.html).toContain('refreshed 1 time')
       const told = { acr: acr.multiFactor, amr: '["pwd","otp","mfa"]', auth_time: since }
@@ -211,6 +219,17 @@ eachStore('the shop', (database) => {
     it('a fresh proof that is fresh enough asks nothing', async () => {
       await press(first, '/delivery-address')
       expect(outcome(first)).toBe('delivery-address')
+    })
+
+    it('OI-4: asks for a fresh proof once, and tells when that is not enough, instead of going round', async () => {
+      ahead = 400_000
+      const { location = '' } = await first.request(`${demo.url}/delivery-address`, { form: {} })
+      const asked = new URL(location).searchParams
+      expect([asked.get('max_age'), asked.get('acr_values')]).toEqual(['300', acr.multiFactor])
+      // For the provider it is fresh: nothing is asked, and the same API refuses again.
+      await go(first, location)
+      expect([first.page.page, outcome(first)]).toEqual(['signed-in', 'refused'])
+      ahead = 0
     })
 
     it('changes the password or does not, and the shop is told which', async () => {
@@ -297,7 +316,7 @@ eachStore('the shop', (database) => {
       ['state', 'of another request'],
       ['iss', 'https://evil.example'],
       ['code', 'of somebody else'],
-    ])('OI: %s is checked, and the request is over', async (parameter, value) => {
+    ])('%s is checked, and the request is over', async (parameter, value) => {
       const right = await answer()
       const wrong = new URL(right)
       wrong.searchParams.set(parameter, value)
