@@ -1,4 +1,5 @@
 // Notices: to every address, in the owner's language, once; and the link "this was not me", which opens without effect.
+import { createHash } from 'node:crypto'
 import { expect, it } from '@jest/globals'
 import { anyone, arena, back, errorOf, leaked, parallel, silently, someone, walk } from '../attacks/attacker.ts'
 import { hooked } from '../attacks/hooked.ts'
@@ -65,6 +66,27 @@ eachStore('notices', (database) => {
     for (const address of [to(who), second]) {
       const told = await subjects(w, address)
       expect(told.filter((subject) => /密碼/.test(subject))).toHaveLength(1)
+    }
+  })
+
+  it('RS-1, RS-2: links are long, all different and speak of nobody; what the store keeps of them opens nothing', async () => {
+    const w = await here.enter()
+    const people = await Promise.all(Array.from({ length: 8 }, () => owner(w, someone())))
+    for (const who of people) await reset(w, who)
+    const links = await Promise.all(people.map((who) => notMeLink(w, to(who), /was reset/)))
+    const tokens = links.map((link) => link.split('/').at(-1) ?? '')
+    expect(new Set(tokens).size).toBe(people.length)
+    const dump = await here.dump()
+    for (const [index, token] of tokens.entries()) {
+      expect(token).toMatch(/^[\w-]{43}$/)
+      const decoded = Buffer.from(token, 'base64url').toString('latin1')
+      expect(decoded).not.toContain(people[index]?.username)
+      expect(decoded).not.toContain(people[index]?.id)
+      expect(dump).not.toContain(token)
+      const kept = createHash('sha256').update(token).digest('base64url')
+      expect(dump).toContain(kept)
+      const opened = await anyone(w).open(`${w.issuer}/self-service/not-me/${kept}`)
+      expect(opened.status).toBe(410)
     }
   })
 
