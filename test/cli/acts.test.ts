@@ -9,6 +9,7 @@ import { open } from '../../src/domain/seal.ts'
 import type { Account } from '../../src/domain/types.ts'
 import { testChance } from '../domain/chance.ts'
 import { eachStore } from '../stores.ts'
+import { clock, world } from '../world.ts'
 import { type Office, office, root } from './office.ts'
 
 const NOBODY: Partial<Account> = { credentials: [] }
@@ -148,6 +149,28 @@ eachStore('an administrator', (database) => {
   })
 
   describe('update', () => {
+    it('RS-17: the address that was there before hears of it too, once, and alone may deny it', async () => {
+      const account = await at.hire('moves')
+      expect((await at.cli('users', 'update', 'moves', '--email', 'new@moves.example', '--verified')).code).toBe(0)
+      const time = clock()
+      time.tick(11_000)
+      // Two servers come up one after the other; each would tell what it finds untold.
+      const mails: { to: string; text: string }[] = []
+      for (const _ of [1, 2]) {
+        const w = await world({ store: at.store, keys: [root], clock: time })
+        for (let tries = 0; tries < 1000; tries++) {
+          const { outbox = [] } = (await at.store.accounts.find(account.id)) ?? {}
+          if (outbox.length === 0 && (await at.store.mails.size()) === 0) break
+          await new Promise((done) => setTimeout(done, 5))
+        }
+        await w.close()
+        mails.push(...w.outbox.mails().filter(({ to }) => /moves/.test(to)))
+      }
+      expect(mails.map(({ to }) => to).sort()).toEqual(['moves@example.org', 'new@moves.example'])
+      const deniable = mails.filter(({ text }) => text.includes('/not-me/')).map(({ to }) => to)
+      expect(deniable).toEqual(['moves@example.org'])
+    })
+
     it('never takes the name of another account', async () => {
       const [first] = [await at.hire('first'), await at.hire('second')]
       const { code, err } = await at.cli('users', 'update', 'first', '--username', 'SECOND')
