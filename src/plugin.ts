@@ -15,6 +15,7 @@ import { routes } from './http/routes.ts'
 import { storeAdapter } from './oidc/adapter.ts'
 import { statusOf } from './oidc/answers.ts'
 import { mergeConfiguration } from './oidc/configure.ts'
+import { nothingToEnd } from './oidc/logout-nobody.ts'
 import { listening } from './oidc/logout-provider.ts'
 import { selfClientId } from './oidc/self-client.ts'
 import type { Log, SelfService, SelfServiceOptions } from './options.ts'
@@ -119,6 +120,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         policy: policy.current,
       })
       provider.use(first)
+      provider.use(nothingToEnd)
       provider.use(router.routes() as unknown as Middleware)
       provider.on('server_error', keepFault)
       listening(provider, { logouts, chance, audit: tools.audit.append, log })
