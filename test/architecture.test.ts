@@ -75,6 +75,7 @@ const may: Record<string, readonly string[] | 'everything'> = {
   'plugin.ts': 'everything',
   'index.ts': 'everything',
   server: 'everything',
+  demo: 'everything',
   cli: 'everything',
 }
 
@@ -141,11 +142,11 @@ describe('architecture', () => {
 
   it('at run time only oidc/ knows oidc-provider, beside the program, which is the host', () => {
     const atRunTime = users('oidc-provider', ({ typeOnly }) => !typeOnly)
-    expect(atRunTime.filter((file) => !/^(oidc|server|cli)\//.test(file))).toEqual([])
+    expect(atRunTime.filter((file) => !/^(oidc|server|demo|cli)\//.test(file))).toEqual([])
     expect(atRunTime).toContain('oidc/prompts.ts')
     // The type of what is mounted, and of what renders its pages.
     const types = users('oidc-provider', ({ typeOnly }) => typeOnly)
-    expect(types.filter((file) => !/^(oidc|server|cli|http)\/|^(options|plugin|index)\.ts$/.test(file))).toEqual([])
+    expect(types.filter((file) => !/^(oidc|server|demo|cli|http)\/|^(options|plugin|index)\.ts$/.test(file))).toEqual([])
   })
 
   it.each([
@@ -157,8 +158,8 @@ describe('architecture', () => {
     ['nodemailer', /^senders\/mail\.ts$/],
     ['handlebars', /^http\//],
     ['zod', /^config(\.ts|\/)/],
-    ['openid-client', /^server\//],
-    ['pino', /^(server|cli)\//],
+    ['openid-client', /^demo\//],
+    ['pino', /^(server|demo|cli)\//],
   ])('%s is known where it is used, and nowhere else', (name, place) => {
     const known = users(name)
     expect(known.length).toBeGreaterThan(0)
@@ -166,7 +167,7 @@ describe('architecture', () => {
   })
 
   it('SC-6: time and chance are handed in', () => {
-    const entry = /^(plugin\.ts|server\/|cli\/)/
+    const entry = /^(plugin\.ts|server\/|demo\/|cli\/)/
     const clocks = /\bDate\.now\(|\bnew Date\(\s*\)/
     expect(files.filter((file) => clocks.test(source.get(file) ?? '') && !entry.test(file))).toEqual([])
     expect(files.filter((file) => /\bMath\.random\b/.test(source.get(file) ?? ''))).toEqual([])

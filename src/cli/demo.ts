@@ -1,8 +1,8 @@
 // `demo`: the whole product with nothing to set up; says where to click and as whom.
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Demo, startDemo } from '../server/demo.ts'
-import { demoAccounts } from '../server/demo-files.ts'
+import { type Demo, startDemo } from '../demo/demo.ts'
+import { demoAccounts } from '../demo/files.ts'
 import { jsonLog } from '../server/log.ts'
 import { outboxPath } from '../server/outbox-page.ts'
 import { untilStopped } from '../server/stop.ts'

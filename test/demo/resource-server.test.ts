@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import * as client from 'openid-client'
 import { jsonLog } from '../../src/server/log.ts'
-import { callApi, wantedBy } from '../../src/server/relying-party-api.ts'
-import { startResourceServer } from '../../src/server/resource-server.ts'
+import { callApi, wantedBy } from '../../src/demo/api.ts'
+import { startResourceServer } from '../../src/demo/resource-server.ts'
 
 const NOW = 1_800_000_000
 const mfa = 'urn:oidc-self-service:acr:mfa'

@@ -1,6 +1,6 @@
 // How the shop calls its API, and reads from a refusal what a new authorization request has to ask for (RFC 9470).
 import * as client from 'openid-client'
-import type { Asked } from './relying-party-provider.ts'
+import type { Asked } from './provider.ts'
 import type { Receipt } from './resource-server.ts'
 
 export type Answer =

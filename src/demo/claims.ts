@@ -1,5 +1,5 @@
 // Claims as a table, the ones about the sign-in first and in words.
-import { html, type Markup } from './escape.ts'
+import { html, type Markup } from '../server/escape.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 

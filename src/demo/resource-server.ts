@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto'
 import Koa from 'koa'
 import * as client from 'openid-client'
 import { acr } from '../flows/finish.ts'
-import { listen, type Listening } from './listen.ts'
-import type { Log } from './log.ts'
+import { listen, type Listening } from '../server/listen.ts'
+import type { Log } from '../server/log.ts'
 
 export interface ResourceServerOptions {
   issuer: string

@@ -1,7 +1,7 @@
 // What the shop remembers of each browser: in memory, behind an id in a cookie, the oldest forgotten first.
 import { randomBytes } from 'node:crypto'
 import type Koa from 'koa'
-import type { Pending, User } from './relying-party-provider.ts'
+import type { Pending, User } from './provider.ts'
 import type { Receipt } from './resource-server.ts'
 
 /** Told once, on the next page. */

@@ -1,15 +1,15 @@
 // The demonstration's relying party: a shop that signs users in, steps up at checkout, and sends them to change what the provider keeps.
 import Koa from 'koa'
 import * as client from 'openid-client'
-import { listen, type Listening } from './listen.ts'
-import type { Log } from './log.ts'
+import { listen, type Listening } from '../server/listen.ts'
+import type { Log } from '../server/log.ts'
 import { LogoutTokenRefused, providerKeys, verifyLogoutToken } from './logout-token.ts'
-import { callApi } from './relying-party-api.ts'
-import { cancelled, failed, returned } from './relying-party-notices.ts'
-import { outcomePage, signedInPage, signedOutPage } from './relying-party-pages.ts'
-import { type Asked, createProvider, type Goal, type User } from './relying-party-provider.ts'
-import { stylesheet } from './relying-party-style.ts'
-import { createVisits, type Visit } from './relying-party-visits.ts'
+import { callApi } from './api.ts'
+import { cancelled, failed, returned } from './notices.ts'
+import { outcomePage, signedInPage, signedOutPage } from './pages.ts'
+import { type Asked, createProvider, type Goal, type User } from './provider.ts'
+import { stylesheet } from './style.ts'
+import { createVisits, type Visit } from './visits.ts'
 
 export interface RelyingPartyOptions {
   issuer: string

@@ -3,7 +3,7 @@ import { createHmac, generateKeyPairSync, type JsonWebKey, sign } from 'node:cry
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from '@jest/globals'
-import { type Expected, LogoutTokenRefused, providerKeys, verifyLogoutToken } from '../../src/server/logout-token.ts'
+import { type Expected, LogoutTokenRefused, providerKeys, verifyLogoutToken } from '../../src/demo/logout-token.ts'
 
 const NOW = 1_800_000_000
 const pair = () => generateKeyPairSync('rsa', { modulusLength: 2048 })

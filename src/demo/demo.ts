@@ -10,13 +10,13 @@ import { createMethods } from '../methods/index.ts'
 import { createGate, hashesAtOnce } from '../passwords/gate.ts'
 import { createPasswords } from '../passwords/hash.ts'
 import type { SelfService } from '../plugin.ts'
-import { realChance as chance } from './chance.ts'
-import { type DemoFiles, demoAccounts, demoApi, demoClient, demoFiles } from './demo-files.ts'
-import { listen } from './listen.ts'
-import type { Log } from './log.ts'
+import { realChance as chance } from '../server/chance.ts'
+import { type DemoFiles, demoAccounts, demoApi, demoClient, demoFiles } from './files.ts'
+import { listen } from '../server/listen.ts'
+import type { Log } from '../server/log.ts'
 import { callbackPath, logoutPath, startRelyingParty } from './relying-party.ts'
 import { startResourceServer } from './resource-server.ts'
-import { startServer } from './serve.ts'
+import { startServer } from '../server/serve.ts'
 
 export interface DemoOptions {
   /** Where everything lies that it makes. */

@@ -1,7 +1,7 @@
 // What the shop tells after the provider sent the browser back: done, cancelled, or why not.
 import * as client from 'openid-client'
-import type { Goal } from './relying-party-provider.ts'
-import type { Notice } from './relying-party-visits.ts'
+import type { Goal } from './provider.ts'
+import type { Notice } from './visits.ts'
 
 const actions: Partial<Record<Goal, { done: string; cancelled: string }>> = {
   change_password: { done: 'Your password was changed.', cancelled: 'Your password was not changed.' },

@@ -1,8 +1,8 @@
 // Pages of the demonstration's relying party, a shop. No script.
-import { html, type Markup } from './escape.ts'
-import { claimsTable } from './relying-party-claims.ts'
-import type { User } from './relying-party-provider.ts'
-import type { Notice } from './relying-party-visits.ts'
+import { html, type Markup } from '../server/escape.ts'
+import { claimsTable } from './claims.ts'
+import type { User } from './provider.ts'
+import type { Notice } from './visits.ts'
 
 const frame = (title: string, page: string, body: Markup): string =>
   html`<!doctype html>
