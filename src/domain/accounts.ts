@@ -1,4 +1,5 @@
 // Reads and changes accounts: one conditional write each, retried on conflict; a host's directory shines through.
+import { opaqueId } from './codes.ts'
 import { type Problem, isProblem, Unavailable } from './problems.ts'
 import type { AccountStore, Chance, Directory } from './ports.ts'
 import type { Account, AuditEvent, Person } from './types.ts'
@@ -56,8 +57,16 @@ export function accountsOver(options: {
   /** Somebody who was disabled and is enabled again has to sign in anew: the first look that sees it raises the epoch (SE-9). */
   async function seen(stored: Account, disabled: boolean): Promise<Account> {
     if (stored.disabled === disabled) return stored
-    const next = { ...stored, disabled, epoch: stored.epoch + (disabled ? 1 : 0), version: stored.version + 1 }
-    return (await store.replace(next, stored.version)) ? next : ((await store.find(stored.id)) ?? stored)
+    const kind = disabled ? 'account.disabled' : 'account.enabled'
+    const event = { id: opaqueId(chance), kind, outcome: 'success', at: chance.now(), actor: 'directory' } as const
+    const waiting = stored.outbox.filter((one) => !delivered(one))
+    // A full outbox is no reason to leave somebody signed in.
+    const outbox = waiting.length < OUTBOX ? [...waiting, { ...event, accountId: stored.id }] : waiting
+    const epoch = stored.epoch + (disabled ? 1 : 0)
+    const next = { ...stored, disabled, epoch, outbox, version: stored.version + 1 }
+    if (!(await store.replace(next, stored.version))) return (await store.find(stored.id)) ?? stored
+    committed(next)
+    return next
   }
 
   async function begin(person: Person, who: Pick<Account, 'username' | 'groups' | 'emailVerified'>): Promise<Account> {

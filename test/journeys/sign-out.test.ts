@@ -276,6 +276,25 @@ eachStore('signing out', (database) => {
     expect((await r.until(2)).at(-1)).toMatchObject({ client: 'blog', sub: other.id, sid: theirs['sid'] })
   })
 
+  it("SE-9: whom the host's directory disables is signed out at the relying parties at the first look that sees it", async () => {
+    const person = { id: someone(), username: '', email: 'a@b.example', emailVerified: true, disabled: false }
+    person.username = person.id
+    const { w, r, visit } = await place(await store(), {
+      directory: {
+        find: async (id) => (id === person.id ? { ...person } : undefined),
+        findByUsername: async (name) => (name === person.username ? { ...person } : undefined),
+        verify: async (_id, password) => !person.disabled && password === passwordOf(person.username),
+      },
+    })
+    const b = w.browser()
+    const { sid } = await visit(b, 'shop', person.username)
+    person.disabled = true
+    expect(returned(await b.open(w.authorize({ client_id: 'shop', prompt: 'none' })))).toHaveProperty('error')
+    expect(await r.until(1)).toMatchObject([{ client: 'shop', sub: person.id, sid }])
+    const events = await w.store.audit.query({ accountId: person.id, kind: 'account.disabled' }, 10)
+    expect(events).toMatchObject([{ outcome: 'success', actor: 'directory' }])
+  })
+
   it('what could not be told while the browser waited is told later, and once', async () => {
     const { w, r, visit } = await place(await store())
     const me = someone()
