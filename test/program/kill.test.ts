@@ -1,22 +1,20 @@
 // `kill -9` before every write to the store, and before the answer, of every step of registration and sign-in.
-import { once } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { digest, seal, vaultFor } from '../../src/domain/seal.ts'
 import { opaqueId } from '../../src/domain/codes.ts'
-import type { Account, AuditEvent, Credential } from '../../src/domain/types.ts'
+import type { Account, AuditEvent } from '../../src/domain/types.ts'
 import { realChance } from '../../src/server/chance.ts'
 import { hasMongo, mongo } from '../mongo.ts'
+import { type Doomed, doomed, inLanes, registeredBefore } from './doomed.ts'
 import type { Said } from './failpoint.ts'
 import { authorize, codeAt, drive, exchange, mailedCode, type Person, post, reload } from './person.ts'
-import type { Program } from './program.ts'
 import { password, type Site, site } from './site.ts'
 
 /** The clock of the servers stands still here, in the middle of a step. */
 const NOON = Math.floor(Date.now() / 30_000) * 30_000 + 15_000
 /** When they come back for good: leases are over, and a further mail may be asked for. */
 const LATER = NOON + 61_000
-const LANES = 6
 
 interface Walker extends Person {
   account: Account
@@ -103,78 +101,14 @@ const byRecoveryCode: Step[] = [
   { name: 'recovery code', ...same, form: (walker) => types(walker, walker.codes?.[0] ?? '') },
 ]
 
-/** Somebody who registered long ago: an address, an authenticator, ten recovery codes. */
-function registeredBefore(s: Site, id: string): { codes: string[]; secret: string; credentials: Credential[] } {
-  const vault = vaultFor(s.keys, id)
-  const letters = 'ABCDEFGHJKMNPQRSTVWXYZ23456789'
-  const random = (length: number): string =>
-    Array.from(randomBytes(length), (byte) => letters.charAt(byte % letters.length)).join('')
-  const codes = Array.from({ length: 10 }, () => random(24))
-  const secret = Array.from(randomBytes(32), (byte) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt(byte % 32)).join('')
-  const common = { label: '', addedAt: NOON - 86_400_000 }
-  const totp = opaqueId(realChance)
-  return {
-    codes,
-    secret,
-    credentials: [
-      { ...common, id: opaqueId(realChance), method: 'email', data: { address: 'kept@example.org' } },
-      { ...common, id: totp, method: 'totp', data: { sealed: vault.seal(secret, `totp:${totp}`), lastStep: 0 } },
-      {
-        ...common,
-        id: opaqueId(realChance),
-        method: 'recovery-codes',
-        data: { codes: codes.map((code) => ({ digest: vault.digest(code, 'recovery-codes') })) },
-      },
-    ],
-  }
-}
-
 let names = 0
 async function walker(s: Site, steps: readonly Step[], dies: Walker['dies']): Promise<Walker> {
   const username = `user${++names}`
   const browser = s.browser()
   if (steps === registration) return { username, browser, dies, account: await s.add(username) }
   const id = opaqueId(realChance)
-  const { codes, secret, credentials } = registeredBefore(s, id)
+  const { codes, secret, credentials } = registeredBefore(s, id, { now: NOON })
   return { username, browser, dies, codes, secret, account: await s.add(username, { id, credentials }) }
-}
-
-/** The process under test, and what it says. */
-interface Doomed {
-  program: Program
-  frozen: Set<string>
-  waitFor(name: string): Promise<void>
-  count(name: string): Promise<number>
-}
-async function doomed(s: Site): Promise<Doomed> {
-  const program = await s.serve({ watched: true, env: { CLOCK: String(NOON) } })
-  const frozen = new Set<string>()
-  const waiting = new Map<string, () => void>()
-  program.child.on('message', (message) => {
-    const said = message as Said
-    if (!('frozen' in said)) return
-    frozen.add(said.frozen)
-    waiting.get(said.frozen)?.()
-  })
-  return {
-    program,
-    frozen,
-    async waitFor(name) {
-      if (frozen.has(name)) return
-      const { promise, resolve } = Promise.withResolvers<void>()
-      waiting.set(name, resolve)
-      const late = setTimeout(resolve, 5000)
-      await promise
-      clearTimeout(late)
-    },
-    async count(name) {
-      program.child.send({ count: name })
-      for (;;) {
-        const [said] = (await once(program.child, 'message')) as [Said]
-        if ('counted' in said && said.counted === name) return said.writes
-      }
-    },
-  }
 }
 
 /** One request. Its answer, or undefined when the connection was cut. */
@@ -233,15 +167,6 @@ async function measure(s: Site, steps: readonly Step[], server: Doomed): Promise
     points.push({ step: step.name, at: 'answer' })
   }
   return points
-}
-
-async function inLanes<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const left = items.values()
-  await Promise.all(
-    Array.from({ length: LANES }, async () => {
-      for (const item of left) await work(item)
-    }),
-  )
 }
 
 const methods = ({ credentials }: Account): string => credentials.map(({ method }) => method).join(' ')
@@ -331,7 +256,7 @@ for (const { name, suite } of stores) {
     })
 
     it('DB-1, DB-10, LG-3: before every write of every step: before or after, never between; everybody can finish', async () => {
-      const server = await doomed(s)
+      const server = await doomed(s, NOON)
       const everyone: { w: Walker; steps: readonly Step[] }[] = []
       for (const steps of [registration, signIn, byRecoveryCode]) {
         const points = await measure(s, steps, server)
