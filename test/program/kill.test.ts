@@ -1,8 +1,8 @@
 // `kill -9` before every write to the store, and before the answer, of every step of registration and sign-in.
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { digest, seal, vaultFor } from '../../src/domain/seal.ts'
 import { opaqueId } from '../../src/domain/codes.ts'
+import { digest, seal, vaultFor } from '../../src/domain/seal.ts'
 import type { Account, AuditEvent } from '../../src/domain/types.ts'
 import { realChance } from '../../src/server/chance.ts'
 import { hasMongo, mongo } from '../mongo.ts'
