@@ -397,7 +397,7 @@ eachStore('WB-1: the web', (database) => {
       [w.authorize({ client_id: 'nobody' }), 400],
       [`${w.issuer}/auth/none`, 410],
       [`${w.issuer}/device`, 200],
-      [`${w.issuer}/session/end`, 200],
+      [`${w.issuer}/session/end`, 303],
       [`${w.issuer}/session/end/success`, 200],
       [`${w.issuer}/me`, 401],
       [`${w.issuer}/jwks`, 200],

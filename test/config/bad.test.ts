@@ -42,6 +42,11 @@ const table: readonly [text: string, line: number, sentence: string][] = [
     4,
     'registration.scope must be one of none, selected, all (found 7): choose one of them',
   ],
+  [
+    'outgoing:\n  networks: [10.0.0.0/8, inside]',
+    4,
+    'outgoing.networks.1 must be a network such as 10.0.0.0/8 or fd00::/8, or one address (found "inside"): change it',
+  ],
   ['registration:\n  requird: true', 4, 'registration.requird is no option: did you mean required?'],
   [
     'registration: { required: yes }',

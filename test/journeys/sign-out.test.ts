@@ -50,6 +50,9 @@ async function place(store: Store, more: WorldOptions = {}): Promise<Place> {
     options: { outgoing: here, ...options },
   })
   issuer = w.issuer
+  let closed: Promise<void> | undefined
+  const { close } = w
+  w.close = () => (closed ??= close())
   open.push(
     () => r.close(),
     () => w.close(),
@@ -293,6 +296,25 @@ eachStore('signing out', (database) => {
     expect(await r.until(1)).toMatchObject([{ client: 'shop', sub: person.id, sid }])
     const events = await w.store.audit.query({ accountId: person.id, kind: 'account.disabled' }, 10)
     expect(events).toMatchObject([{ outcome: 'success', actor: 'directory' }])
+  })
+
+  it('a relying party that is gone since is no failure', async () => {
+    const shared = await store()
+    const before = await place(shared)
+    const me = someone()
+    const { id } = await before.w.add(me)
+    const b = before.w.browser()
+    const { sid } = await before.visit(b, 'shop', me)
+    await before.visit(b, 'blog')
+    await before.w.close()
+    const { w, r } = await place(shared, { clients: [] })
+    await w.self.signOut(id)
+    for (let tries = 0; tries < 1000 && (await shared.rows.older('Session', id, 99)).length > 0; tries++) {
+      await new Promise((done) => setTimeout(done, 5))
+    }
+    expect(await shared.rows.older('Session', id, 99)).toEqual([])
+    expect(await trail(w, id, 0)).toEqual([])
+    expect([sid, r.asked(), before.r.asked()]).toEqual([expect.any(String), 0, 0])
   })
 
   it('what could not be told while the browser waited is told later, and once', async () => {
