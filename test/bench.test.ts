@@ -5,10 +5,10 @@ import { met, percentile, table } from './bench/table.ts'
 import { areaUnderCurve } from './bench/timing.ts'
 import { inTurn } from './bench/watched.ts'
 
-it('every page of a registration, a sign-in and a reset is weighed and its calls counted', async () => {
+it('every page of a registration, a sign-in, a change and a reset is weighed and its calls counted', async () => {
   const rows = await bench({ only: ['bytes', 'round-trips'], quick: true })
   const pages = rows.filter(({ name }) => name.startsWith('bytes: '))
-  expect(pages).toHaveLength(16)
+  expect(pages).toHaveLength(18)
   // Not a time: the same on every machine.
   for (const page of pages) expect([page.name, met(page)]).toEqual([page.name, true])
   const trips = rows.filter(({ name }) => name.startsWith('store: '))

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { bytesPerPage } from './bytes.ts'
 import { discoveryLatency } from './latency.ts'
 import { pageTimes } from './pages.ts'
+import { processorTime } from './processor.ts'
 import { roundTrips } from './round-trips.ts'
 import type { Measurement, Run } from './run.ts'
 import { lastToken } from './last-token.ts'
@@ -19,6 +20,7 @@ export const measurements: Record<string, Measurement> = {
   bytes: bytesPerPage,
   'round-trips': roundTrips,
   pages: pageTimes,
+  processor: processorTime,
   latency: discoveryLatency,
   'sign-ins': signIns,
   resets,

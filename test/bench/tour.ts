@@ -1,11 +1,11 @@
-// Our provider in this process, and every page of it once: a registration, a sign-in, one in a browser that is known, a reset.
+// Our provider in this process, and every page of it once: a registration, a sign-in, one in a browser that is known, a change, a reset.
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Chance, Store } from '../../src/domain/ports.ts'
 import { connections, visitor, type Visitor } from './client.ts'
 import { addPeople } from './people.ts'
 import { ourSite } from './site.ts'
-import { type Around, register, reset, signIn } from './walks.ts'
+import { type Around, change, register, reset, signIn } from './walks.ts'
 
 const MAIL = { looks: 500, every: 10 }
 
@@ -48,6 +48,7 @@ export async function tour({ store, seen = store, root, around }: TourOptions): 
     ahead += 30_000
     second.signedOut()
     await signIn(second, person, around('known browser', second), chance.now)
+    await change(second, around('change', second))
     ahead += 30_000
     const third = browser()
     const code = (): Promise<string> => mailedCode(`${person.username}@example.org`)

@@ -118,6 +118,24 @@ export async function reset(...walk: Parameters<typeof resetToTheEnd>): Promise<
   await leave()
 }
 
+const CHANGED_PASSWORD = 'another-horse-of-9,000-miles'
+
+/** In a session whose second factor was proven a moment ago: the present password, a new one, back at our own page. */
+export async function change(visitor: Visitor, around: Around): Promise<void> {
+  const start = at(await around('change password', () => visitor.get('/change-password')), 'change password')
+  const path = at(await around(pages.authorization, () => visitor.get(start)), pages.authorization)
+  const look = async (name: string): Promise<string> =>
+    expected(await around(name, () => visitor.get(path)), 200, name).body
+  const put = async (name: string, page: string, fields: Record<string, string>): Promise<string> => {
+    const form = { step: stepOf(page), action: 'continue', ...fields }
+    return at(await around(`form: ${name}`, () => visitor.post(path, form)), name)
+  }
+  await put('present password', await look('present password'), { password: PASSWORD })
+  const chosen = { new_password: CHANGED_PASSWORD, confirm_password: CHANGED_PASSWORD }
+  const on = await put('new password', await look('new password'), chosen)
+  at(await around(pages.resume, () => visitor.get(on)), pages.resume)
+}
+
 /** The whole forced registration: trust gate by a mailed code, authenticator app, recovery codes, finished page. */
 export async function register(
   visitor: Visitor,
