@@ -21,7 +21,9 @@ export interface Receiver {
   uri(client: string): string
   /** How requests are answered from now on. */
   answer: (request: IncomingMessage, response: ServerResponse) => void
-  /** Connections, answered or not. */
+  /** What was asked for, answered or not. */
+  paths: string[]
+  /** How often. */
   asked(): number
   until(count: number, what?: (heard: Heard) => boolean): Promise<Heard[]>
   close(): Promise<void>
@@ -50,9 +52,9 @@ export async function receiver(issuer: () => string): Promise<Receiver> {
   const heard: Heard[] = []
   const refused: string[] = []
   const tokens: string[] = []
-  let asked = 0
+  const paths: string[] = []
   const server = createServer((request, response) => {
-    asked++
+    paths.push(request.url ?? '')
     const client = decodeURIComponent((request.url ?? '').slice('/logout/'.length))
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -91,7 +93,8 @@ export async function receiver(issuer: () => string): Promise<Receiver> {
     refused,
     uri: (client) => `http://127.0.0.1:${port}/logout/${encodeURIComponent(client)}`,
     answer: (_request, response) => void response.writeHead(200, { 'cache-control': 'no-store' }).end(),
-    asked: () => asked,
+    paths,
+    asked: () => paths.length,
     async until(count, what = () => true) {
       for (let tries = 0; tries < 3000; tries++) {
         const found = heard.filter(what)

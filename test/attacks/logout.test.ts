@@ -252,17 +252,21 @@ eachStore('sign-outs', (database, kind) => {
     await signOut(w, b)
     const { account } = await signedIn(w, parties)
     await w.self.signOut(account.id)
-    const claims = { iss: 'keyed', sub: 'keyed', aud: issuer, jti: 'x', exp: Math.floor(Date.now() / 1000) + 60 }
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-    const signed = `${part({ alg: 'RS256' })}.${part(claims)}`
-    const answer = await fetch(`${issuer}/token`, {
-      method: 'POST',
-      body: new URLSearchParams({
-        grant_type: 'client_credentials',
-        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        client_assertion: `${signed}.${createSign('sha256').update(signed).sign(privateKey, 'base64url')}`,
-      }),
-    })
+    const asked = (aud: string) => {
+      const claims = { iss: 'keyed', sub: 'keyed', aud, jti: 'x', exp: Math.floor(Date.now() / 1000) + 60 }
+      const signed = `${part({ alg: 'RS256' })}.${part(claims)}`
+      return fetch(`${aud}/token`, {
+        method: 'POST',
+        body: new URLSearchParams({
+          grant_type: 'authorization_code',
+          code: 'x',
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          client_assertion: `${signed}.${createSign('sha256').update(signed).sign(privateKey, 'base64url')}`,
+        }),
+      })
+    }
+    const answer = await asked(issuer)
     expect(answer.status).toBeGreaterThanOrEqual(400)
     const refused = async () =>
       (await store.audit.query({ accountId: account.id, kind: 'relying-party.notified' }, 100)).map(
@@ -273,6 +277,10 @@ eachStore('sign-outs', (database, kind) => {
     }
     expect((await refused()).sort()).toEqual(parties.map((client) => `${client} address_refused`).sort())
     expect(r.asked()).toBe(0)
+    // The control: allowed, the same request does fetch the keys.
+    await w.close()
+    await asked((await enter({ store, clients: [rsa] })).issuer)
+    expect(r.paths).toContain('/jwks')
   }, 30_000)
 
   it('LG-1, SC-1: no logout token in log, trail or store, and no sid lies there in the open', async () => {
