@@ -2,7 +2,7 @@
 import { changed } from '../domain/accounts.ts'
 import { isRegistered } from '../domain/policy.ts'
 import { isProblem, type Problem } from '../domain/problems.ts'
-import type { Account, Time } from '../domain/types.ts'
+import type { Account, AuditEvent, Time } from '../domain/types.ts'
 import { policyOf } from './demand.ts'
 import type { Facts, Tools } from './flow.ts'
 import { event, evidenceOf, ownSession } from './flow.ts'
@@ -63,27 +63,55 @@ function methodsProven(facts: Facts): string[] {
   return both ? [...all, 'mfa'] : all
 }
 
+/** An id of this very flow: the same however often its end is written, also by a repeat after a crash. */
+const ofFlow = ({ record }: Facts, tools: Tools, what: 'signed-in' | 'browser'): string =>
+  tools.digest(`${record.id}:${record.startedAt}:${record.journey}`, what).slice(-32)
+
+const browserOf = (facts: Facts, tools: Tools, account: Account): string =>
+  facts.visit.knownBrowser(account) ?? ofFlow(facts, tools, 'browser')
+
+/**
+ * What the end of a sign-in makes of the account: a known browser, its language, and no freeze any more. Pure, so that the
+ * write of the last proof can hold it. The account is the same where there is nothing to write.
+ */
+export function ended(facts: Facts, tools: Tools, account: Account): { account: Account; events: AuditEvent[] } {
+  const about = { accountId: account.id }
+  const detail = { amr: methodsProven({ ...facts, account }) }
+  const signedIn = event(facts, tools, 'sign-in.completed', { ...about, id: ofFlow(facts, tools, 'signed-in'), detail })
+  const browser = browserOf(facts, tools, account)
+  const known = account.browsers.includes(browser)
+  const warm = thawed(facts, account)
+  const { language } = facts.visit
+  if (known && account.language === language && warm === account) return { account, events: [signedIn] }
+  const browsers = known ? account.browsers : [browser, ...account.browsers].slice(0, BROWSERS)
+  const thaw = warm === account ? [] : [event(facts, tools, 'account.thawed', about)]
+  return { account: { ...warm, browsers, language }, events: [signedIn, ...thaw] }
+}
+
+/** Writes the end of a sign-in, unless the write of its last proof held it. */
+async function told(facts: Facts, tools: Tools, account: Account): Promise<Problem | undefined> {
+  const id = ofFlow(facts, tools, 'signed-in')
+  if (account.outbox.some((one) => one.id === id)) return undefined
+  const end = ended(facts, tools, account)
+  if (end.account === account) {
+    facts.visit.beside(tools.audit.append(end.events))
+    return undefined
+  }
+  const written = await tools.accounts.change(account, (fresh) => {
+    if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
+    const { account: next, events } = ended(facts, tools, fresh)
+    return changed(next, ...events)
+  })
+  return isProblem(written) ? written : undefined
+}
+
 /** Completes the flow: ends what was counted in a row, makes the browser a known one, and tells the audit trail. */
 export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | Problem> {
   const account = facts.account as Account
   const amr = methodsProven(facts)
-  const known = facts.visit.knownBrowser(account)
-  const browser = known ?? tools.chance.random(16).toString('base64url')
-  const signedIn = event(facts, tools, 'sign-in.completed', { accountId: account.id, detail: { amr } })
   facts.visit.beside(settle(facts.record, tools))
-  const { language } = facts.visit
-  if (known && account.language === language && thawed(facts, account) === account) {
-    facts.visit.beside(tools.audit.append([signedIn]))
-  } else {
-    const written = await tools.accounts.change(account, (fresh) => {
-      if (fresh.epoch !== account.epoch) return { problem: 'account_changed' }
-      const warm = thawed(facts, fresh)
-      const browsers = known ? fresh.browsers : [browser, ...fresh.browsers].slice(0, BROWSERS)
-      const thaw = warm === fresh ? [] : [event(facts, tools, 'account.thawed', { accountId: fresh.id })]
-      return changed({ ...warm, browsers, language }, signedIn, ...thaw)
-    })
-    if (isProblem(written)) return written
-  }
+  const problem = await told(facts, tools, account)
+  if (problem) return problem
   const password = evidenceOf(facts.record, 'password')
   return {
     accountId: account.id,
@@ -91,7 +119,7 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
     acr: amr.includes('mfa') ? acr.multiFactor : acr.password,
     amr,
     authTime: password?.at ?? ownSession(facts)?.loginAt ?? facts.now,
-    browser,
+    browser: browserOf(facts, tools, account),
     settled: settledBy(facts),
   }
 }

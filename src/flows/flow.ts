@@ -58,6 +58,8 @@ export type Answer =
 /** The step as it is now, perhaps with a problem to show. `send` runs after the step is safely stored. */
 export type Begun = { step: Step; problem?: Problem; send?: () => Promise<void> } | { over: ProblemCode }
 
+export type Ends = (facts: Facts) => boolean
+
 export interface Requirement {
   name: string
   met(facts: Facts): boolean
@@ -65,7 +67,8 @@ export interface Requirement {
   page(facts: Facts, tools: Tools): Page | { over: ProblemCode }
   /** Called once when a post arrives at this requirement: sends the first mail, makes the secret. */
   begin?(facts: Facts, tools: Tools): Promise<Begun | { met: Evidence; account: Account | undefined }>
-  answer(facts: Facts, form: Form, tools: Tools): Promise<Answer>
+  /** `ends`: whether such facts leave nothing to do, so that what is written for this form can end the flow as well. */
+  answer(facts: Facts, form: Form, tools: Tools, ends: Ends): Promise<Answer>
 }
 
 export interface Journey {

@@ -3,7 +3,7 @@ import type { Policy } from '../domain/policy.ts'
 import { isProblem, type Problem, type ProblemCode } from '../domain/problems.ts'
 import type { Account, Evidence, FlowRecord, Form, Step } from '../domain/types.ts'
 import { complete, type SignedIn } from './finish.ts'
-import { event, type Facts, type Journey, type Requirement, type Tools, type Visit } from './flow.ts'
+import { type Ends, event, type Facts, type Journey, type Requirement, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
 import type { Page, Shown } from './pages.ts'
 import { askedBy, fresh, open, RESET, save, tokenOf } from './record.ts'
@@ -28,6 +28,9 @@ const journeyFor = ({ record }: Facts): Journey | undefined => journeyOf(record.
 
 const firstUnmet = (facts: Facts): Requirement | undefined =>
   journeyFor(facts)?.requirements.find((one) => !one.met(facts))
+
+/** Somebody is signed in by what was proven so far. */
+const ends: Ends = (facts) => journeyFor(facts)?.signsIn === true && !firstUnmet(facts)
 
 /** A session flow whose account is gone: only the provider can tell what comes next. */
 const orphaned = (facts: Facts): boolean => journeyFor(facts)?.ofSession === true && !facts.account
@@ -82,7 +85,7 @@ export async function submit(visit: Visit, form: Form, policy: Policy, tools: To
   const before = facts.account && repeated(facts.account, tagOf(facts, form, tools))
   // The account changed under the page, on another device or in another tab: this form answers what is asked no more.
   if (!before && asked.requirement !== requirement.name) return { again: true }
-  const answered = before ?? (await requirement.answer(facts, form, tools))
+  const answered = before ?? (await requirement.answer(facts, form, tools, ends))
   if ('over' in answered) return stopped(facts, answered.over, tools)
   if ('restart' in answered) return restart(facts, version, tools, { problem: answered.restart })
   if ('met' in answered) return proceed(withEvidence(facts, answered), version, tools)

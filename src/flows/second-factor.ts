@@ -5,7 +5,8 @@ import { isProblem } from '../domain/problems.ts'
 import type { Account, Credential, Evidence, Form } from '../domain/types.ts'
 import type { Method, Proven } from '../methods/method.ts'
 import { type Act, answer, begin, current, view } from './ceremony.ts'
-import type { Answer, Facts, Requirement, Tools } from './flow.ts'
+import type { Answer, Ends, Facts, Requirement, Tools } from './flow.ts'
+import { ended } from './finish.ts'
 import { event, ownSession } from './flow.ts'
 import type { Choice, Page } from './pages.ts'
 
@@ -49,9 +50,10 @@ export async function spendProof(
     counted: readonly string[]
     tag: string
     kind: 'proof' | 'trust-gate' | 'gate'
+    ends?: Ends
   },
 ): Promise<Answer> {
-  const { method, result, counted, tag, kind } = proof
+  const { method, result, counted, tag, kind, ends } = proof
   const evidence = { ...proofEvidence(facts, method, kind, result.credential, result.destination), counted }
   let again: Account | undefined
   const written = await tools.accounts.change(account, (fresh) => {
@@ -65,11 +67,21 @@ export async function spendProof(
       detail: { method: method.id, credential: result.credential },
     })
     const tells = result.tells ? [event(facts, tools, result.tells, { accountId: fresh.id })] : []
-    return changed({ ...next, spent: { tag, at: facts.now, evidence } }, proven, ...tells)
+    const spent = { ...next, spent: { tag, at: facts.now, evidence } }
+    const then = proved(facts, spent, evidence)
+    // The last thing that was missing: one write for the proof and for what it ends.
+    const end = ends?.(then) ? ended(then, tools, spent) : { account: spent, events: [] }
+    return changed(end.account, proven, ...tells, ...end.events)
   })
   if (!isProblem(written)) return { met: evidence, account: written }
   return (again && repeated(again, tag)) ?? written
 }
+
+const proved = (facts: Facts, account: Account, evidence: Evidence): Facts => ({
+  ...facts,
+  account,
+  record: { ...facts.record, evidence: [...facts.record.evidence, evidence] },
+})
 
 const provenKinds = { proof: 'sign-in.proof', 'trust-gate': 'trust-gate', gate: 'reset.gate' } as const
 
@@ -134,12 +146,12 @@ export const secondFactor: Requirement = {
     return first ? begin(proofs, first, facts, tools) : { over: 'no_usable_method' }
   },
 
-  async answer(facts, form, tools): Promise<Answer> {
+  async answer(facts, form, tools, ends): Promise<Answer> {
     const account = facts.account as Account
     const proofs = act(facts, account, tools)
     const tag = tagOf(facts, form, tools)
     const answered = await answer(proofs, form, facts, tools)
-    if ('result' in answered) return spendProof(facts, tools, account, { ...answered, tag, kind: 'proof' })
+    if ('result' in answered) return spendProof(facts, tools, account, { ...answered, tag, kind: 'proof', ends })
     const problem = isProblem(answered) ? answered : answered.problem
     if (problem && form['code'] !== undefined) await failed(facts, tools, account, problem.problem)
     return answered

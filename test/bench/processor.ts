@@ -65,7 +65,7 @@ async function phases(
   const all = Promise.all(everybody)
   all.catch(() => arrived())
   const times = new Map<string, number>()
-  while (left > 0) {
+  for (;;) {
     if (waiting.length < left) await new Promise<void>((resolve) => (arrived = resolve))
     const phase = waiting.splice(0)
     if (phase.length === 0) break
