@@ -76,6 +76,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
   }
 
   let authorization = '/auth'
+  let endSession = '/session/end'
   /** A host with a directory that takes no passwords has nothing to change here. */
   const mayChange = options.directory === undefined || options.directory.setPassword !== undefined
   const mayRequest = (clientId: string, prompt: string): boolean =>
@@ -90,6 +91,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
     keys,
     configure(host) {
       authorization = host.routes?.authorization ?? authorization
+      endSession = host.routes?.end_session ?? endSession
       return mergeConfiguration(host, {
         keys,
         issuer: options.issuer,
@@ -116,6 +118,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         prefix,
         hops: proxyHops,
         authorization: () => authorization,
+        endSession: () => endSession,
         notMe: notices.notMe,
         policy: policy.current,
       })

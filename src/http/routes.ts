@@ -26,6 +26,8 @@ export interface Routing {
   hops: number
   /** The path of the authorization endpoint. */
   authorization(): string
+  /** The path of the end-session endpoint. */
+  endSession(): string
   /** The links of notices. */
   notMe: NotMe
   policy(): Policy
@@ -39,6 +41,7 @@ export function routes(routing: Routing): Router {
   for (const [address, prompt] of Object.entries(own)) {
     router.get(address, (ctx) => start(ctx as unknown as Context, routing, prompt))
   }
+  router.post(routing.endSession(), (ctx) => signOutPosted(ctx as unknown as Context, routing))
   // W3C change-password-url: a temporary redirect, to the page itself.
   router.get('/.well-known/change-password', (ctx) => ctx.redirect(`${routing.prefix}/change-password`))
   router.get('/self-service/return', (ctx) => returned(ctx as unknown as Context, routing))
@@ -65,6 +68,16 @@ const own = { '/change-password': 'change_password', '/forgot-password': 'forgot
 
 function start(ctx: Context, { issuer, authorization, prefix }: Routing, prompt: string): void {
   seeOther(ctx, `${prefix}${authorization()}?${selfRequest(issuer.href, prompt)}`)
+}
+
+/**
+ * RP-Initiated Logout 1.0 section 2 asks for POST as well as GET. The provider's own needs cookies that other sites may send;
+ * a redirect is a request of ours again, and comes with the usual ones.
+ */
+async function signOutPosted(ctx: Context, { dress, endSession, prefix }: Routing): Promise<void> {
+  const fields = await readForm(ctx.req, (ctx.req as { body?: unknown }).body)
+  if (isProblem(fields)) return showProblem(ctx, dress, fields)
+  return seeOther(ctx, `${prefix}${endSession()}?${new URLSearchParams({ ...fields }).toString()}`)
 }
 
 function returned(ctx: Context, { dress }: Routing): void {

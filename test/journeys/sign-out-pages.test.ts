@@ -67,10 +67,17 @@ describe('pages of signing out', () => {
     expect(dressed(b.now, 'zh-TW')).toBe('您已登出')
   })
 
-  it('POST is what oidc-provider leaves off (it needs cookies that other sites may send): nothing happens', async () => {
+  it('RP-Initiated Logout 1.0, 2: a POST asks the same question, also from another site, and ends nothing by itself', async () => {
     const { b, token } = await signedIn()
-    expect((await b.request(`${w.issuer}/session/end`, { form: { id_token_hint: token } })).status).toBe(404)
+    const form = { id_token_hint: token, post_logout_redirect_uri: RP, state: 'posted' }
+    const posted = await b.request(`${w.issuer}/session/end`, { form, headers: { origin: 'https://shop.example' } })
+    expect([posted.status, posted.location]).toEqual([303, end(form)])
+    expect(dressed(await b.open(posted), 'en')).toBe('Sign out?')
     expect(await alive(b)).toBe(true)
+    expect(returned(await b.open(await confirm(b)))).toEqual({ state: 'posted' })
+    expect(await alive(b)).toBe(false)
+    const twice = await b.request(`${w.issuer}/session/end`, { form: 'state=a&state=b' })
+    expect([twice.status, marks(twice.html).page]).toEqual([400, 'error'])
   })
 
   it('staying signed in is an answer, too', async () => {
