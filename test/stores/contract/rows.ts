@@ -88,7 +88,7 @@ export function rows(at: Pair): void {
     await save(token, { accountId, grantId, stamp: 2 }, undefined, 'RefreshToken')
     await save(other, { accountId: fresh('other'), stamp: 1 })
     const dead = await at.two.rows.older('Session', accountId, 2)
-    expect(dead.map(({ stamp }) => stamp ?? 0).sort()).toEqual([0, 1])
+    expect(dead.map(({ stamp }) => stamp ?? 0).toSorted((a, b) => a - b)).toEqual([0, 1])
     expect(dead[0]).toMatchObject({ accountId, payload: { kind: 'Row' } })
     expect(await at.two.rows.older('Session', accountId, 1)).toHaveLength(1)
     expect(await at.two.rows.older('RefreshToken', accountId, 3)).toHaveLength(1)
