@@ -3,12 +3,13 @@ import { changed } from '../domain/accounts.ts'
 import { factors } from '../domain/policy.ts'
 import { isProblem, type Problem } from '../domain/problems.ts'
 import type { Account, Evidence, EventKind, Form } from '../domain/types.ts'
-import type { Answer, Facts, Requirement, Tools } from './flow.ts'
+import type { Answer, Ends, Facts, Requirement, Tools } from './flow.ts'
+import { ended } from './finish.ts'
 import { event, evidenceOf } from './flow.ts'
 import { frozen, thawed } from './freeze.ts'
 import { clearWaits } from './guess.ts'
 import { standing } from './reset-subject.ts'
-import { tagOf } from './second-factor.ts'
+import { proved, tagOf } from './second-factor.ts'
 
 export type Why = 'reset' | 'activation' | 'change' | 'temporary' | 'flagged' | 'compromised'
 
@@ -48,17 +49,17 @@ async function judged(facts: Facts, form: Form, account: Account, tools: Tools):
 }
 
 /** Password, epoch, freeze and activation change in one write, or not at all (DB-1). */
-export async function choosePassword(facts: Facts, form: Form, why: Why, tools: Tools): Promise<Answer> {
+export async function choosePassword(facts: Facts, form: Form, why: Why, tools: Tools, ends: Ends): Promise<Answer> {
   const account = facts.account as Account
   if (frozen(facts, account)) return { over: 'changes_frozen' }
   if (tools.directory && !tools.directory.setPassword) return { over: 'not_found' }
   const password = await judged(facts, form, account, tools)
   if (typeof password !== 'string') return password
-  const hash = tools.directory ? undefined : await tools.passwords.hash(password)
   const tag = tagOf(facts, form, tools)
   const met: Evidence = { kind: 'new-password', method: why, amr: [], turn: facts.record.turn, at: facts.now }
-  // Before the password, so that nothing is left to do for it after that write; whoever came here proved as much (DB-1).
-  await clearWaits(account, tools)
+  // Before the password is written, so that nothing is left to do for it after that; whoever came here proved as much (DB-1).
+  const cleared = clearWaits(account, tools)
+  const [hash] = await Promise.all([tools.directory ? undefined : tools.passwords.hash(password), cleared])
   let twin: Account | undefined
   const written = await tools.accounts.change(account, (fresh) => {
     if (fresh.spent?.tag === tag) twin = fresh
@@ -75,10 +76,11 @@ export async function choosePassword(facts: Facts, form: Form, why: Why, tools: 
       spent: { tag, at: facts.now, ...(!tools.directory && { evidence: met }) },
       ...(hash !== undefined && { password: { hash, changedAt: facts.now } }),
     }
-    return changed(
-      next,
-      event(facts, tools, kinds[why], { accountId: fresh.id, detail: { language: facts.visit.language } }),
-    )
+    const detail = { language: facts.visit.language }
+    const chose = event(facts, tools, kinds[why], { accountId: fresh.id, detail })
+    const then = proved(facts, next, met)
+    const end = !tools.directory && ends(then) ? ended(then, tools, next) : { account: next, events: [] }
+    return changed(end.account, chose, ...end.events)
   })
   if (isProblem(written)) {
     // A double click: the same form of the same turn chose this very password a moment ago.
@@ -109,7 +111,7 @@ export const newPassword: Requirement = {
   name: 'new-password',
   met: (facts) => facts.record.goal === 'unlock' || chosen(facts),
   page: (facts) => page(facts, resetWhy(facts)),
-  answer: (facts, form, tools) => choosePassword(facts, form, resetWhy(facts), tools),
+  answer: (facts, form, tools, ends) => choosePassword(facts, form, resetWhy(facts), tools, ends),
 }
 
 /** A change that the user asked for. */
@@ -117,7 +119,7 @@ export const changedPassword: Requirement = {
   name: 'new-password',
   met: chosen,
   page: (facts) => page(facts, 'change'),
-  answer: (facts, form, tools) => choosePassword(facts, form, 'change', tools),
+  answer: (facts, form, tools, ends) => choosePassword(facts, form, 'change', tools, ends),
 }
 
 /** Temporary, flagged by an administrator, or found on the list: no token before it is changed (CH-4). */
@@ -125,7 +127,8 @@ export const forcedPassword: Requirement = {
   name: 'forced-password',
   met: ({ account }) => account?.password?.mustChange === undefined,
   page: (facts) => page(facts, facts.account?.password?.mustChange ?? 'flagged'),
-  answer: (facts, form, tools) => choosePassword(facts, form, facts.account?.password?.mustChange ?? 'flagged', tools),
+  answer: (facts, form, tools, ends) =>
+    choosePassword(facts, form, facts.account?.password?.mustChange ?? 'flagged', tools, ends),
 }
 
 /** Said once, after the fact: what happened, and what comes next. */

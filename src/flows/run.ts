@@ -112,7 +112,11 @@ async function stay(
 async function proceed(facts: Facts, version: number, tools: Tools): Promise<Outcome> {
   const now: Facts = { ...facts, record: { ...facts.record, turn: facts.record.turn + 1 } }
   const next = firstUnmet(now)
-  if (!next) return (await save(now.record, version, tools)) ? finish(now, tools) : { again: true }
+  if (!next) {
+    // Saved first where somebody is signed in: of many forms at once only one ends the flow. What signs nobody in may end twice.
+    const won = !journeyFor(now)?.signsIn || (await save(now.record, version, tools))
+    return won ? finish(now, tools) : { again: true }
+  }
   const begun = await next.begin?.(now, tools)
   if (begun && 'met' in begun) return proceed(withEvidence(facts, begun), version, tools)
   if (!begun || 'over' in begun) {

@@ -77,7 +77,8 @@ export async function spendProof(
   return (again && repeated(again, tag)) ?? written
 }
 
-const proved = (facts: Facts, account: Account, evidence: Evidence): Facts => ({
+/** The facts with one more piece of evidence. */
+export const proved = (facts: Facts, account: Account, evidence: Evidence): Facts => ({
   ...facts,
   account,
   record: { ...facts.record, evidence: [...facts.record.evidence, evidence] },
