@@ -216,8 +216,8 @@ async function reply(
     return seeOther(ctx, interaction.prompt.name === 'login' ? here : await pass(interaction, outcome.accountId))
   }
   dress.jar.remember(ctx, outcome.finished)
-  const on = await answer(provider, interaction, outcome.finished)
-  await close(visit, tools)
+  // Side by side: of these two, either alone leads on, home or to a new sign-in.
+  const [on] = await Promise.all([answer(provider, interaction, outcome.finished), close(visit, tools)])
   seeOther(ctx, on)
 }
 
