@@ -113,7 +113,10 @@ describe('the files in config/', () => {
 
   it.each([
     ['development.yaml', {}],
-    ['production.example.yaml', { MONGODB_URI: 'mongodb://db.example.org/login', MY_APP_SECRET: 'k'.repeat(40) }],
+    [
+      'production.example.yaml',
+      { MONGODB_URI: 'mongodb://db.example.org/login', MY_APP_SECRET: 'k'.repeat(40), PAYROLL_SECRET: 'p'.repeat(40) },
+    ],
     ['default.yaml', {}],
   ])('CF-7: %s loads', async (name, more) => {
     const text = await readFile(`config/${name}`, 'utf8')
