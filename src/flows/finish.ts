@@ -24,6 +24,8 @@ export interface SignedIn {
   amr: string[]
   /** When the password was proven: `auth_time`. A second factor alone does not move it (EN-13). */
   authTime: Time
+  /** That is the session's, whose age may have been judged before this flow began. */
+  carried: boolean
   /** To be remembered by a signed cookie, so that others' wrong guesses do not lock this browser out. */
   browser: string
   /** Prompts of ours that this flow settled for the account, whichever of them began it. */
@@ -39,13 +41,23 @@ function settledBy(facts: Facts): Record<string, ActionStatus> {
   const changedPassword = evidenceOf(record, 'new-password') !== undefined
   const registering = record.journey === 'security_info_registration' || visit.demands.includes('registration')
   const registered = account !== undefined && isRegistered(methods, policyOf(facts), account)
+  const putOff = evidenceOf(record, 'skipped') !== undefined
   return {
     ...(changedPassword && { change_password: 'done' as const }),
-    ...(registering && { security_info_registration: registered ? ('done' as const) : ('skipped' as const) }),
+    ...(registering && registered && { security_info_registration: 'done' as const }),
+    // Put off by its user, never by a flow that did not ask.
+    ...(registering && !registered && putOff && { security_info_registration: 'skipped' as const }),
   }
 }
 
 const BROWSERS = 10
+
+const secondShown = ({ record }: Facts): boolean =>
+  record.evidence.some(({ kind, amr }) => kind !== 'password' && amr.length > 0)
+
+/** A factor that only the session showed stays as old as it is: a password typed again moves no `auth_time` (CH-1). */
+const carriesFactor = (facts: Facts): boolean =>
+  facts.record.journey === 'change_password' && ownSession(facts)?.amr.includes('mfa') === true && !secondShown(facts)
 
 /**
  * `mfa` only when two factors of different kinds were proven now; a mailed code is none (NIST SP 800-63B-4 3.1.3.1). Judged by
@@ -57,7 +69,7 @@ function methodsProven(facts: Facts): string[] {
   // A step-up, or a change of password, adds to what the session proved; a new sign-in starts from nothing.
   const before = session && (!fresh || facts.record.journey === 'change_password') ? session.amr : []
   const now = facts.record.evidence.flatMap((evidence) => [...evidence.amr])
-  const second = facts.record.evidence.some(({ kind, amr }) => kind !== 'password' && amr.length > 0)
+  const second = secondShown(facts)
   const both = before.includes('mfa') || ((fresh || session !== undefined) && second)
   const all = [...new Set([...before, ...now])].filter((value) => value !== 'mfa')
   return both ? [...all, 'mfa'] : all
@@ -113,12 +125,15 @@ export async function complete(facts: Facts, tools: Tools): Promise<SignedIn | P
   const problem = await told(facts, tools, account)
   if (problem) return problem
   const password = evidenceOf(facts.record, 'password')
+  const since = ownSession(facts)?.loginAt
+  const proven = carriesFactor(facts) ? undefined : password?.at
   return {
     accountId: account.id,
     epoch: account.epoch,
     acr: amr.includes('mfa') ? acr.multiFactor : acr.password,
     amr,
-    authTime: password?.at ?? ownSession(facts)?.loginAt ?? facts.now,
+    authTime: proven ?? since ?? facts.now,
+    carried: proven === undefined,
     browser: browserOf(facts, tools, account),
     settled: settledBy(facts),
   }

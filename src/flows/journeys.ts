@@ -13,6 +13,10 @@ const where = (applies: (facts: Facts) => boolean, requirements: readonly Requir
 
 const registration = [informed, trustGate, enrolled]
 
+/** Also what a relying party asked to be registered: the factor is shown once for both. */
+const registering = (facts: Facts): boolean =>
+  lacking(facts) || (facts.visit.demands.includes('registration') && due(facts))
+
 export const journeys: readonly Journey[] = [
   {
     prompt: 'forgot_password',
@@ -32,7 +36,7 @@ export const journeys: readonly Journey[] = [
     prompt: 'second_factor',
     signsIn: true,
     ofSession: true,
-    requirements: [secondFactor, ...where(lacking, [passwordAgain, ...registration]), finished],
+    requirements: [secondFactor, ...where(registering, [passwordAgain, ...registration]), finished],
   },
   // Ends with the change itself: the session that asked for it is of an older epoch from then on.
   {

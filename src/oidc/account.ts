@@ -14,11 +14,18 @@ export const claimsOf = (account: Account): { sub: string; [claim: string]: unkn
   groups: account.groups,
 })
 
+/** What a refresh token says of the sign-in that it comes from. */
+export interface Renewed {
+  clientId?: string | undefined
+  acr?: string | undefined
+  amr?: string[] | undefined
+}
+
 /** Ours decides whether the account exists and is enabled; a host's own `findAccount` may still word its claims. */
 export const accountFinder =
   (
     read: (id: string) => Promise<Account | undefined>,
-    enough: (token: { clientId?: string | undefined; acr?: string | undefined }) => boolean,
+    enough: (token: Renewed) => boolean,
     host: FindAccount | undefined,
   ): FindAccount =>
   async (ctx, id, token): Promise<OidcAccount | undefined> => {

@@ -10,13 +10,13 @@ export interface Settled {
   accountId: string
 }
 
-/** The status of what this request asked for; one that was put off counts. Undefined where nothing of ours was asked. */
+/** The status of all that this request asked for; one that was put off counts. Undefined where nothing was asked, or somebody else settled a part. */
 export function statusOf({ oidc }: KoaContextWithOIDC): ActionStatus | undefined {
   const asked = requestable.filter((prompt) => oidc.prompts.has(prompt))
   const settled = asked
     .map((prompt) => oidc.result?.[prompt] as Partial<Settled> | undefined)
     .filter((one) => one?.accountId !== undefined && one.accountId === oidc.session?.accountId)
-  if (settled.length === 0) return undefined
+  if (settled.length === 0 || settled.length < asked.length) return undefined
   return settled.some((one) => one?.status === 'skipped') ? 'skipped' : 'done'
 }
 

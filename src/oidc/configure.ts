@@ -8,12 +8,12 @@ import {
 } from 'oidc-provider'
 import type { Keys } from '../domain/keys.ts'
 import { acr } from '../flows/finish.ts'
-import { accountFinder, grantLoader } from './account.ts'
+import { accountFinder, grantLoader, type Renewed } from './account.ts'
 import { answersAdapter } from './answers.ts'
 import { levelOf, reaches, wantedOf } from './asked.ts'
 import { epochAdapter } from './epoch.ts'
 import { refuseUnsafe } from './grants.ts'
-import { type Judging, requestable, withPrompts } from './prompts.ts'
+import { type Judging, requestable, shown, withPrompts } from './prompts.ts'
 import { tokenClaims } from './token-claims.ts'
 import type { Scope } from './scope.ts'
 import { selfClient } from './self-client.ts'
@@ -78,8 +78,9 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
   const openid = (claims as Record<string, unknown> | undefined)?.['openid']
   const device = features.deviceFlow
   const wanted = ({ oidc }: KoaContextWithOIDC) => wantedOf({ ...oidc.params }, judging.policy())
-  const enough = ({ clientId = '', acr: had }: { clientId?: string | undefined; acr?: string | undefined }): boolean =>
-    reaches(had, levelOf(judging.policy(), clientId))
+  const enough = ({ clientId = '', acr: had, amr }: Renewed): boolean =>
+    // By what was proven as well: an essential `acr` of less is written into the code, whatever the session reached.
+    amr?.includes('mfa') === true || reaches(had, levelOf(judging.policy(), clientId))
   return {
     ...host,
     clients: [...(host.clients ?? []), selfClient(merging.issuer, merging.service.name)],
@@ -107,7 +108,10 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
         { wanted, foreignAcr: new Set(host.acrValues) },
       ),
       // The `cid` survives the chain of prompts of one request, so Back and reload always show the current step.
-      url: (_ctx, interaction) => `${prefix}/interaction/${interaction.cid}`,
+      url: (ctx, interaction) =>
+        interactions?.url && !shown.has(interaction.prompt.name)
+          ? interactions.url(ctx, interaction)
+          : `${prefix}/interaction/${interaction.cid}`,
     },
     ttl: {
       DeviceCode: 600,

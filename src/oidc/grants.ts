@@ -1,5 +1,6 @@
 // What of oidc-provider a host may not switch on: refused at the start, with one sentence each.
 import type { Configuration } from 'oidc-provider'
+import { shown } from './prompts.ts'
 import { selfClientId } from './self-client.ts'
 import { CODE } from './tokens.ts'
 
@@ -13,6 +14,8 @@ interface Host {
   responseTypes: readonly string[]
   clients: readonly { client_id: string }[]
   checks: readonly string[] | undefined
+  /** Prompts of its own that have no page. */
+  pageless: readonly string[]
   acceptQueryParamAccessTokens: unknown
   clockTolerance: unknown
 }
@@ -96,6 +99,9 @@ const others: readonly Rule[] = [
       `interactions.policy must keep the check "${missing}" of its prompt "login", because a sign-in could be skipped: begin with interactionPolicy.base()`
     )
   },
+  ({ pageless: [prompt] }) =>
+    prompt !== undefined &&
+    `interactions.url must be set, because the prompt "${prompt}" of interactions.policy has no page here: name yours`,
   ({ cookies: { keys } }) =>
     Array.isArray(keys) &&
     keys.length === 0 &&
@@ -129,6 +135,9 @@ const hostOf = (host: Configuration): Host => ({
   responseTypes: host.responseTypes ?? [],
   clients: host.clients ?? [],
   checks: host.interactions?.policy?.find(({ name }) => name === 'login')?.checks.map(({ reason }) => reason),
+  pageless: host.interactions?.url
+    ? []
+    : (host.interactions?.policy ?? []).map(({ name }) => name).filter((name) => !shown.has(name)),
   acceptQueryParamAccessTokens: host.acceptQueryParamAccessTokens,
   clockTolerance: host.clockTolerance,
 })

@@ -59,9 +59,9 @@ export async function signOut(provider: Provider, interaction: Interaction): Pro
 
 /** Answers `login`, and the prompt that asked, in one write. Resolves to where the browser goes on. */
 export async function answer(provider: Provider, interaction: Interaction, signedIn: SignedIn): Promise<string> {
-  const { accountId, epoch, acr, amr, authTime, settled } = signedIn
+  const { accountId, epoch, acr, amr, authTime, carried, settled } = signedIn
   if (interaction.session && interaction.session.accountId !== accountId) await signOut(provider, interaction)
-  const login = { accountId, epoch, acr, amr, ts: Math.floor(authTime / 1000) }
+  const login = { accountId, epoch, acr, amr, ts: Math.floor(authTime / 1000), carried }
   const { prompt, lastSubmission } = interaction
   const statuses = Object.entries(settled).map(([name, status]) => [name, { status, accountId } satisfies Settled])
   const asked = prompt.name !== 'login' && { [prompt.name]: {} }

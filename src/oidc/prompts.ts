@@ -2,6 +2,7 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { clientPolicy, factors, type Policy, type Traits, verdictOfSession } from '../domain/policy.ts'
 import type { Account, Time } from '../domain/types.ts'
+import type { SignedIn } from '../flows/finish.ts'
 import { reaches, type Wanted } from './asked.ts'
 
 const { Check, Prompt } = interactionPolicy
@@ -26,6 +27,9 @@ export interface Contexts {
 /** Prompts of ours that an authorization request can ask for. */
 export const requestable = ['change_password', 'forgot_password', 'security_info_registration'] as const
 
+/** Prompts that have a page of ours; those that a host adds are answered at its own `interactions.url`. */
+export const shown: ReadonlySet<string> = new Set(['login', 'second_factor', ...requestable, 'consent'])
+
 const sessionOf = (ctx: KoaContextWithOIDC) => ctx.oidc.session
 
 /** The host's own prompts stay; ours go right behind `login`, so that nothing is issued before they are met. */
@@ -45,6 +49,25 @@ export function withPrompts(
     new Check('account_gone', 'the account of this session is gone', 'login_required', async (ctx) => {
       const id = sessionOf(ctx)?.accountId
       return id !== undefined && (await judging.account(id)) === undefined
+    }),
+  )
+
+  // A step-up answers with the sign-in of its session: whoever took long over it signs in again (OI-2).
+  login.checks.add(
+    new Check('max_age_passed', 'the sign-in of this session is too old by now', 'login_required', (ctx) => {
+      const { params, result, session } = ctx.oidc
+      const age = params?.['max_age']
+      const { carried } = (result?.login ?? {}) as Partial<SignedIn>
+      return carried === true && age !== undefined && session?.accountId !== undefined && session.past(Number(age))
+    }),
+  )
+
+  // `max_age=0` of a device: the provider makes it `prompt=login`, and then drops the prompt (Core 3.1.2.1).
+  login.checks.add(
+    new Check('device_login', 'a device asked for a new sign-in', 'login_required', (ctx) => {
+      const { entities, result } = ctx.oidc
+      const prompt = entities.DeviceCode?.params?.['prompt']
+      return typeof prompt === 'string' && prompt.split(' ').includes('login') && !result?.login
     }),
   )
 

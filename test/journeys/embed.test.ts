@@ -159,7 +159,7 @@ async function host(store: Store, mount: Mount, more: Configuration = {}): Promi
         const person = people.people.get(id)
         return person && { accountId: id, claims: async () => ({ sub: id, badge: `#${id}`, name: 'by the host' }) }
       },
-      interactions: { policy },
+      interactions: { policy, url: () => '/terms' },
       async renderError(ctx, out) {
         ctx.type = 'text'
         ctx.body = `the host's own error page: ${out.error}`
