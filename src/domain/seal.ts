@@ -1,5 +1,13 @@
 // Seals what must be read back and digests what must only be compared, each bound to where it belongs.
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
 import { Unavailable } from './problems.ts'
 
 /** 32 bytes under a name. The name stands in front of everything made with it, so that keys can be changed one by one. */
@@ -51,15 +59,25 @@ const keyNamed = (ring: KeyRing, id: string): NamedKey => {
   return found
 }
 
+const prepared = new WeakMap<Buffer, KeyObject>()
+
+/** As node:crypto works with it: preparing it takes several times as long as a seal or a digest, so it is done once. */
+function secretOf({ key }: NamedKey): KeyObject {
+  const secret = prepared.get(key) ?? createSecretKey(key)
+  prepared.set(key, secret)
+  return secret
+}
+
 /** JSON keeps parts apart: ["a","bc"] is not ["ab","c"]. */
 const bound = (keyId: string, context: Context): Buffer => Buffer.from(JSON.stringify([VERSION, keyId, ...context]))
 
 /** `v1.<key id>.<nonce>.<ciphertext>.<tag>`. Version, key id and context are authenticated (SC-2). */
 export function seal(ring: KeyRing, text: string, context: Context): string {
-  const [{ id, key }] = ring
+  const [named] = ring
+  const { id } = named
   // Straight from node:crypto: a repeated nonce breaks GCM, so no clock or chance that is handed in may choose it.
   const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  const cipher = createCipheriv('aes-256-gcm', secretOf(named), nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(bound(id, context))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
   return [VERSION, id, ...[nonce, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.')
@@ -72,9 +90,9 @@ export function open(ring: KeyRing, sealed: string, context: Context): string {
   if (version !== VERSION || !nonce || !text || !tag || parts.length > 3) {
     throw new SealBroken('a sealed value has an unknown form')
   }
-  const { key } = keyNamed(ring, id)
+  const named = keyNamed(ring, id)
   if (nonce.length !== NONCE_BYTES || tag.length !== TAG_BYTES) throw new SealBroken('a sealed value was cut')
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  const decipher = createDecipheriv('aes-256-gcm', secretOf(named), nonce, { authTagLength: TAG_BYTES })
   decipher.setAAD(bound(id, context))
   decipher.setAuthTag(tag)
   try {
@@ -84,9 +102,9 @@ export function open(ring: KeyRing, sealed: string, context: Context): string {
   }
 }
 
-const mac = ({ id, key }: NamedKey, text: string, context: Context): Buffer =>
-  createHmac('sha256', key)
-    .update(JSON.stringify([VERSION, id, ...context, text]))
+const mac = (named: NamedKey, text: string, context: Context): Buffer =>
+  createHmac('sha256', secretOf(named))
+    .update(JSON.stringify([VERSION, named.id, ...context, text]))
     .digest()
 
 /** HMAC-SHA-256 as `<key id>.<digest>`. */
