@@ -43,7 +43,7 @@ export const named: Requirement = {
     const goal = form['action'] === 'unlock' && facts.policy.reset.unlock ? 'unlock' : 'reset'
     const account = username.length > LONGEST_NAME ? undefined : await tools.accounts.findByUsername(username)
     const digest = tools.digest(tools.usernameKey(username.slice(0, LONGEST_NAME)), 'named')
-    await explain(facts, tools, account, { named: digest, goal })
+    facts.visit.beside(explain(facts, tools, account, { named: digest, goal }))
     return { met: done(facts, 'named'), account, note: { named: digest, goal } }
   },
 }
