@@ -81,7 +81,12 @@ export async function buildParts(options: SelfServiceOptions, { log, chance }: {
 
   const tools: Tools = {
     service,
-    accounts,
+    accounts: {
+      ...accounts,
+      find: scope.found,
+      // What this request saw before is not what it wrote.
+      change: (account, apply) => accounts.change(account, apply).finally(() => scope.forget(account.id)),
+    },
     directory,
     methods,
     flows: store.flows,

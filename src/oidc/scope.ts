@@ -10,7 +10,9 @@ interface Request {
 export interface Scope {
   /** Opens the scope of a request. The first middleware. */
   run<Result>(work: () => Promise<Result>): Promise<Result>
-  /** The account as this request sees it: undefined when it is gone or disabled. */
+  /** The account as this request sees it. */
+  found(id: string): Promise<Account | undefined>
+  /** Undefined when it is gone or disabled. */
   account(id: string): Promise<Account | undefined>
   /** A change of ours in this request: read anew. */
   forget(id: string): void
@@ -21,17 +23,18 @@ export interface Scope {
 
 export function requestScope(find: (id: string) => Promise<Account | undefined>): Scope {
   const storage = new AsyncLocalStorage<Request>()
-  const usable = async (id: string): Promise<Account | undefined> => {
-    const account = await find(id)
-    return account?.disabled ? undefined : account
+  function found(id: string): Promise<Account | undefined> {
+    const request = storage.getStore()
+    const read = request?.accounts.get(id) ?? find(id)
+    request?.accounts.set(id, read)
+    return read
   }
   return {
     run: (work) => storage.run({ accounts: new Map(), pins: new Map() }, work),
-    account(id) {
-      const request = storage.getStore()
-      const read = request?.accounts.get(id) ?? usable(id)
-      request?.accounts.set(id, read)
-      return read
+    found,
+    async account(id) {
+      const account = await found(id)
+      return account?.disabled ? undefined : account
     },
     forget: (id) => void storage.getStore()?.accounts.delete(id),
     pin(id, epoch) {
