@@ -18,6 +18,8 @@ export type Demand = 'mfa' | 'registration'
 export interface Visit {
   /** The provider's `cid`: survives the chain of prompts of one authorization request. */
   interaction: string
+  /** The flow's record as it stands in the store, read beside the interaction: `stored` of it. */
+  flow: Promise<FlowRecord | undefined>
   journey: string
   client: { id: string; name: string }
   /** The session the request came with, when somebody is signed in. */

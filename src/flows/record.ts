@@ -39,12 +39,22 @@ function expired({ evidence, journey }: FlowRecord): ProblemCode | undefined {
   return choosing && !evidence.some(({ kind }) => kind === 'new-password') ? 'change_expired' : 'flow_expired'
 }
 
+/** Begins to read the record behind an interaction, while others find out whether this browser may use it. */
+export function stored(interaction: string, tools: Tools): Promise<FlowRecord | undefined> {
+  const record = tools.flows.find(idOf(interaction, tools))
+  // Whoever uses it hears of its failure.
+  record.catch(() => undefined)
+  return record
+}
+
+export const idOf = (interaction: string, tools: Tools): string => tools.digest(interaction, 'flow')
+
 /** The record as it may be used now. What expired, or belongs to another epoch of the account, starts from the beginning. */
 export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<Opened> {
   const now = tools.chance.now()
-  const id = tools.digest(visit.interaction, 'flow')
-  const stored = await tools.flows.find(id)
-  const version = stored?.version ?? 0
+  const id = idOf(visit.interaction, tools)
+  const record = await visit.flow
+  const version = record?.version ?? 0
   const base = { visit, policy, methods: tools.methods, now }
   const ofSession = journeyOf(visit.journey)?.ofSession ? visit.session?.accountId : undefined
   const begin = async (problem?: ProblemCode): Promise<Opened> => {
@@ -52,17 +62,17 @@ export async function open(visit: Visit, policy: Policy, tools: Tools): Promise<
     const facts = { ...base, record: fresh(visit.journey, id, now), account: account?.disabled ? undefined : account }
     return { facts, version, ...(problem && { notice: { problem } }) }
   }
-  if (!stored || !belongs(stored, visit)) return begin()
-  if (stored.expiresAt <= now) return begin(expired(stored))
+  if (!record || !belongs(record, visit)) return begin()
+  if (record.expiresAt <= now) return begin(expired(record))
   // Somebody else signed in here meanwhile: what was proven for one account says nothing about another (EN-12).
-  if (ofSession !== undefined && stored.accountId !== undefined && stored.accountId !== ofSession) {
+  if (ofSession !== undefined && record.accountId !== undefined && record.accountId !== ofSession) {
     return begin('account_changed')
   }
-  const whose = stored.accountId ?? ofSession
-  const account = await behind(whose, stored, tools)
+  const whose = record.accountId ?? ofSession
+  const account = await behind(whose, record, tools)
   // A reset goes on as if nothing were: whoever holds a name alone must not learn what became of the account (EM-1).
-  const hushed = stored.journey === RESET
-  const facts = caughtUp({ ...base, record: stored, account }, tools)
+  const hushed = record.journey === RESET
+  const facts = caughtUp({ ...base, record, account }, tools)
   if (whose !== undefined && !hushed && changedUnder(facts.record, account)) return begin('account_changed')
   return { facts, version }
 }

@@ -6,7 +6,7 @@ import { complete, type SignedIn } from './finish.ts'
 import { type Ends, event, type Facts, type Journey, type Requirement, type Tools, type Visit } from './flow.ts'
 import { journeyOf } from './journeys.ts'
 import type { Page, Shown } from './pages.ts'
-import { askedBy, fresh, open, RESET, save, tokenOf } from './record.ts'
+import { askedBy, fresh, idOf, open, RESET, save, tokenOf } from './record.ts'
 import { mayReset } from './reset-subject.ts'
 import { repeated, tagOf } from './second-factor.ts'
 
@@ -184,4 +184,4 @@ const typed = (facts: Facts, form: Form): Facts =>
 
 /** The record has served: the answer is with the provider. */
 export const close = async (visit: Visit, tools: Tools): Promise<void> =>
-  tools.flows.remove(tools.digest(visit.interaction, 'flow'))
+  tools.flows.remove(idOf(visit.interaction, tools))

@@ -1,36 +1,29 @@
 // Every address of ours, one line each.
 import { Router } from '@koa/router'
 import type { Context } from 'koa'
-import type { Provider } from 'oidc-provider'
-import type { Policy } from '../domain/policy.ts'
 import type { NotMe } from '../domain/ports.ts'
 import { isProblem } from '../domain/problems.ts'
-import type { Tools, Visit } from '../flows/flow.ts'
+import type { Visit } from '../flows/flow.ts'
 import { journeyOf } from '../flows/journeys.ts'
 import type { Shown } from '../flows/pages.ts'
 import { close, type Outcome, show, submit } from '../flows/run.ts'
-import { demandsOf } from '../oidc/asked.ts'
-import { answer, consent, type Interaction, loginAt, pass, read, refuse, signOut } from '../oidc/interaction.ts'
+import { answer, consent, type Interaction, pass, refuse, signOut } from '../oidc/interaction.ts'
 import { selfRequest } from '../oidc/self-client.ts'
 import { readForm } from './form.ts'
-import { foreign, sourceAddress } from './guard.ts'
-import { type Dress, languageOf, seeOther, showPage, showProblem } from './respond.ts'
+import { foreign } from './guard.ts'
+import { seeOther, showPage, showProblem } from './respond.ts'
+import { locales, type OpenVisit, visitAt, type Visiting } from './visit.ts'
 
-export interface Routing {
-  provider: Provider
-  tools: Tools
-  dress: Dress
+export interface Routing extends Visiting {
   issuer: URL
   /** Where the provider is mounted, without a slash at the end. */
   prefix: string
-  hops: number
   /** The path of the authorization endpoint. */
   authorization(): string
   /** The path of the end-session endpoint. */
   endSession(): string
   /** The links of notices. */
   notMe: NotMe
-  policy(): Policy
 }
 
 export function routes(routing: Routing): Router {
@@ -105,66 +98,15 @@ function notAllowed(ctx: Context, { dress }: Routing): void {
   showProblem(ctx, dress, 'method_not_allowed')
 }
 
-/** The interaction of this browser at this address; answers the request itself when there is none to work with. */
-async function found(ctx: Context, { provider, dress }: Routing, cid: string): Promise<Interaction | undefined> {
-  const here = await read(provider, ctx, cid)
-  if ('problem' in here) showProblem(ctx, dress, here.problem)
-  else if ('anew' in here) seeOther(ctx, here.anew)
-  else if (answered(here.interaction)) seeOther(ctx, here.interaction.returnTo)
-  // A dead session was taken off it: only the provider can tell which prompt comes now.
-  else if (journeyOf(here.interaction.prompt.name)?.ofSession !== false && !here.interaction.session)
-    seeOther(ctx, here.interaction.returnTo)
-  else return here.interaction
-  return undefined
-}
-
-/** A double click, or a reload after the last step: the answer is there and waits to be picked up. */
-const answered = ({ result }: Interaction): boolean => result !== undefined && Object.keys(result).length > 0
-
-type OpenVisit = Visit & { settled(): Promise<unknown> }
-
-async function visitOf(ctx: Context, routing: Routing, interaction: Interaction): Promise<OpenVisit> {
-  const { provider, dress, hops, policy } = routing
-  const { params, prompt, session } = interaction
-  const clientId = typeof params['client_id'] === 'string' ? params['client_id'] : ''
-  const client = await provider.Client.find(clientId)
-  const hint = params['login_hint']
-  const beside: Promise<unknown>[] = []
-  const since = session && prompt.name !== 'login' ? await loginAt(provider, interaction) : undefined
-  return {
-    interaction: interaction.cid,
-    journey: prompt.name,
-    client: { id: clientId, name: client?.clientName ?? clientId },
-    ...(session && { session: { accountId: session.accountId, amr: session.amr ?? [], loginAt: since } }),
-    demands: demandsOf(params, prompt.name, interaction.lastSubmission, policy()),
-    ...(typeof hint === 'string' && { loginHint: hint.slice(0, 256) }),
-    language: languageOf(ctx, dress, locales(interaction)),
-    address: sourceAddress(ctx.req, hops),
-    userAgent: ctx.get('user-agent'),
-    knownBrowser: (account) => dress.jar.knownBrowser(ctx, account),
-    beside(work) {
-      // Whoever waits for it below hears of its failure; until then it is nobody's.
-      work.catch(() => undefined)
-      beside.push(work)
-    },
-    settled: () => Promise.all(beside),
-  }
-}
-
-const locales = ({ params }: Interaction): string | undefined => {
-  const wish = params['ui_locales']
-  return typeof wish === 'string' ? wish : undefined
-}
-
 const around = (interaction: Interaction) => ({
   uiLocales: locales(interaction),
   leadsTo: [interaction.params['redirect_uri']],
 })
 
 async function page(ctx: Context, routing: Routing, cid: string): Promise<void> {
-  const interaction = await found(ctx, routing, cid)
-  if (!interaction) return
-  const visit = await visitOf(ctx, routing, interaction)
+  const visited = await visitAt(ctx, routing, cid)
+  if (!visited) return
+  const { interaction, visit } = visited
   if (!journeyOf(visit.journey))
     return showPage(ctx, routing.dress, consentPage(interaction, visit, routing), around(interaction))
   await reply(ctx, routing, interaction, visit, await show(visit, routing.policy(), routing.tools))
@@ -174,9 +116,9 @@ async function form(ctx: Context, routing: Routing, cid: string): Promise<void> 
   if (foreign(ctx.req, routing.issuer.origin)) return showProblem(ctx, routing.dress, 'foreign_origin')
   const fields = await readForm(ctx.req, (ctx.req as { body?: unknown }).body)
   if (isProblem(fields)) return showProblem(ctx, routing.dress, fields)
-  const interaction = await found(ctx, routing, cid)
-  if (!interaction) return
-  const visit = await visitOf(ctx, routing, interaction)
+  const visited = await visitAt(ctx, routing, cid)
+  if (!visited) return
+  const { interaction, visit } = visited
   if (!journeyOf(visit.journey)) {
     const step = consentPage(interaction, visit, routing).step
     if (fields['step'] !== step) return showProblem(ctx, routing.dress, 'foreign_origin')
@@ -193,7 +135,7 @@ async function reply(
   visit: OpenVisit,
   outcome: Outcome,
 ): Promise<void> {
-  await visit.settled()
+  if (!('finished' in outcome)) await visit.settled()
   const { provider, dress, tools } = routing
   if ('shown' in outcome) return showPage(ctx, dress, outcome.shown, around(interaction))
   if ('over' in outcome) {
@@ -216,8 +158,12 @@ async function reply(
     return seeOther(ctx, interaction.prompt.name === 'login' ? here : await pass(interaction, outcome.accountId))
   }
   dress.jar.remember(ctx, outcome.finished)
-  // Side by side: of these two, either alone leads on, home or to a new sign-in.
-  const [on] = await Promise.all([answer(provider, interaction, outcome.finished), close(visit, tools)])
+  // Side by side: of answer and end of the flow, either alone leads on, home or to a new sign-in.
+  const [on] = await Promise.all([
+    answer(provider, interaction, outcome.finished),
+    close(visit, tools),
+    visit.settled(),
+  ])
   seeOther(ctx, on)
 }
 
