@@ -36,7 +36,8 @@ export async function read(provider: Provider, ctx: Context, cid: string): Promi
 async function detached(interaction: Interaction): Promise<string> {
   delete interaction.session
   delete interaction.grantId
-  // What somebody else answered settles nothing for whoever comes now.
+  // What somebody else answered settles nothing for whoever comes now, nor does what waited while its session ended.
+  if (interaction.result) interaction.result = without(interaction.result, OF_ACCOUNT)
   if (interaction.lastSubmission) interaction.lastSubmission = without(interaction.lastSubmission, OF_ACCOUNT)
   await interaction.persist()
   return interaction.returnTo

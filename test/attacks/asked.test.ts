@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import { type Configuration, interactionPolicy } from 'oidc-provider'
 import { acr } from '../../src/flows/finish.ts'
 import { totpCode } from '../authenticator.ts'
-import type { Browser, Response } from '../browser.ts'
+import { type Browser, hidden, type Response } from '../browser.ts'
 import { choose, enter, newPassword, owner, type Owner } from '../journeys/owner.ts'
 import { at, returned } from '../journeys/steps.ts'
 import { eachStore } from '../stores.ts'
@@ -150,6 +150,25 @@ eachStore('what was asked', (database) => {
     } finally {
       w.provider.Session.prototype.past = past
     }
+  })
+
+  it('ASVS 7.4.1: an answer that waits while its user signs out elsewhere signs nobody in', async () => {
+    const { b, who } = await late('waiting', ['totp', 'email', 'recovery-codes'])
+    await b.open(w.authorize({ acr_values: acr.multiFactor }))
+    const page = b.now as Response
+    w.clock.tick(30_000)
+    const form = { ...hidden(page.html), code: totpCode(who.secret, w.clock.now()), action: 'continue' }
+    const answered = await b.request(page.url, { form })
+    expect(answered.status).toBe(303)
+    // The other tab.
+    await b.open(`${w.issuer}/session/end`)
+    await b.open(
+      await b.request(`${w.issuer}/session/end/confirm`, { form: { ...hidden(b.now?.html ?? ''), logout: 'yes' } }),
+    )
+    expect(returned(await b.open(w.authorize({ prompt: 'none' })))).toMatchObject({ error: 'login_required' })
+    await b.open(page.url)
+    expect(at(b)).toBe('sign-in')
+    expect(returned(await b.open(w.authorize({ prompt: 'none' })))).toMatchObject({ error: 'login_required' })
   })
 
   it('OI-2: max_age=0 of a device is a new sign-in, too', async () => {
