@@ -4,6 +4,8 @@ import { expect, it } from '@jest/globals'
 import type { Configuration } from 'oidc-provider'
 import type { Store } from '../../src/domain/ports.ts'
 import { vaultFor } from '../../src/domain/seal.ts'
+import type { Account } from '../../src/domain/types.ts'
+import { acr } from '../../src/flows/finish.ts'
 import { createMethods } from '../../src/methods/index.ts'
 import { totpCode } from '../authenticator.ts'
 import type { Browser, Response } from '../browser.ts'
@@ -82,6 +84,11 @@ interface Attack {
   run(w: World, b: Browser, username: string, prepared: unknown): Promise<Tokens[]>
 }
 
+async function withFactor(w: World, { username }: Account, credentials: Account['credentials']): Promise<void> {
+  const account = await w.account(username)
+  await w.store.accounts.replace({ ...account, credentials, version: account.version + 1 }, account.version)
+}
+
 const attacks: Record<string, Attack> = {
   'single sign-on and exchange': {
     prepare: password,
@@ -95,6 +102,20 @@ const attacks: Record<string, Attack> = {
     run: async (w, _b, _username, prepared) => {
       const before = prepared as Tokens
       return [before, tokensOf(await refreshed(w, before.refresh ?? ''))]
+    },
+  },
+  // The factor is the attacker's to show: the session behind it died, and nothing of it may live on under the new epoch.
+  'a step-up': {
+    prepare: async (w, b, username) => {
+      const account = await w.account(username)
+      await withFactor(w, account, [])
+      await password(w, b, username)
+      await withFactor(w, account, account.credentials)
+    },
+    run: async (w, b) => {
+      await b.open(w.authorize({ acr_values: acr.multiFactor }))
+      if (b.page.page === 'prove') await b.submit({ code: totpCode(secret, w.clock.now()), action: 'continue' })
+      return [await redeem(w, b.now)]
     },
   },
   device: {
@@ -171,11 +192,11 @@ eachStore('SE-2: epochs', (database) => {
 
   it.each(Object.keys(attacks))('SE-2: a change at every store call of %s leaves nothing alive', (name) => {
     // The longest way in: with a second factor and a consent page.
-    const more = name === 'sign-in from scratch' ? { factor: true, consent: true } : {}
+    const more = name === 'sign-in from scratch' ? { factor: true, consent: true } : { factor: name === 'a step-up' }
     return inFlight(attacks[name] as Attack, true, more)
   })
   it.each(Object.keys(attacks))("SE-2: the same over a host's own adapter: %s", (name) =>
-    inFlight(attacks[name] as Attack, false, {}),
+    inFlight(attacks[name] as Attack, false, { factor: name === 'a step-up' }),
   )
   it.each([true, false])(
     'SE-1: everything older is dead at the next request, in another process (own adapter: %s)',
