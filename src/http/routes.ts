@@ -7,7 +7,7 @@ import type { Visit } from '../flows/flow.ts'
 import { journeyOf } from '../flows/journeys.ts'
 import type { Shown } from '../flows/pages.ts'
 import { close, type Outcome, show, submit } from '../flows/run.ts'
-import { answer, consent, type Interaction, pass, refuse, signOut } from '../oidc/interaction.ts'
+import { answer, consent, type Interaction, pass, refuse, signOut, type Tell } from '../oidc/interaction.ts'
 import { selfRequest } from '../oidc/self-client.ts'
 import { readForm } from './form.ts'
 import { foreign } from './guard.ts'
@@ -24,6 +24,8 @@ export interface Routing extends Visiting {
   endSession(): string
   /** The links of notices. */
   notMe: NotMe
+  /** What a relying party is to hear when somebody else takes the place of its user. */
+  ended: Tell
 }
 
 export function routes(routing: Routing): Router {
@@ -136,7 +138,7 @@ async function reply(
   outcome: Outcome,
 ): Promise<void> {
   if (!('finished' in outcome)) await visit.settled()
-  const { provider, dress, tools } = routing
+  const { provider, dress, tools, ended } = routing
   if ('shown' in outcome) return showPage(ctx, dress, outcome.shown, around(interaction))
   if ('over' in outcome) {
     const { over: error, step } = outcome
@@ -146,7 +148,7 @@ async function reply(
   const here = `${routing.prefix}/interaction/${interaction.cid}`
   if ('again' in outcome) return seeOther(ctx, here)
   if ('anew' in outcome)
-    return seeOther(ctx, outcome.signOut ? await signOut(provider, interaction) : interaction.returnTo)
+    return seeOther(ctx, outcome.signOut ? await signOut(provider, interaction, ended) : interaction.returnTo)
   if ('cancelled' in outcome) {
     const on = await refuse(interaction, outcome)
     await close(visit, tools)
@@ -160,7 +162,7 @@ async function reply(
   dress.jar.remember(ctx, outcome.finished)
   // Side by side: of answer and end of the flow, either alone leads on, home or to a new sign-in.
   const [on] = await Promise.all([
-    answer(provider, interaction, outcome.finished),
+    answer(provider, interaction, outcome.finished, ended),
     close(visit, tools),
     visit.settled(),
   ])

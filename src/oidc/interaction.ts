@@ -5,6 +5,7 @@ import type { ProblemCode } from '../domain/problems.ts'
 import type { SignedIn } from '../flows/finish.ts'
 import type { Settled } from './answers.ts'
 import { OF_ACCOUNT, without } from './epoch.ts'
+import type { Party } from './logout-jobs.ts'
 
 /** The session or interaction of this request is gone, or was never this browser's. */
 export const sessionLost = (error: unknown): boolean => error instanceof errors.SessionNotFound
@@ -50,18 +51,29 @@ export async function loginAt(provider: Provider, interaction: Interaction): Pro
   return session?.loginTs === undefined ? undefined : session.loginTs * 1000
 }
 
+/** Keeps that a relying party is to hear of the end of a session. */
+export type Tell = (party: Party) => Promise<void>
+
 /** Ends the session behind the interaction: somebody else signs in here, and no `sid` may carry over to another `sub`. */
-export async function signOut(provider: Provider, interaction: Interaction): Promise<string> {
+export async function signOut(provider: Provider, interaction: Interaction, tell: Tell): Promise<string> {
   const uid = interaction.session?.uid
   const session = uid === undefined ? undefined : await provider.Session.findByUid(uid)
+  // Kept before the session goes, which alone knows of them (SE-5).
+  const { accountId = '', authorizations = {} } = session ?? {}
+  for (const [clientId, { sid }] of Object.entries(authorizations)) if (sid) await tell({ accountId, clientId, sid })
   await session?.destroy()
   return detached(interaction)
 }
 
 /** Answers `login`, and the prompt that asked, in one write. Resolves to where the browser goes on. */
-export async function answer(provider: Provider, interaction: Interaction, signedIn: SignedIn): Promise<string> {
+export async function answer(
+  provider: Provider,
+  interaction: Interaction,
+  signedIn: SignedIn,
+  tell: Tell,
+): Promise<string> {
   const { accountId, epoch, acr, amr, authTime, carried, settled } = signedIn
-  if (interaction.session && interaction.session.accountId !== accountId) await signOut(provider, interaction)
+  if (interaction.session && interaction.session.accountId !== accountId) await signOut(provider, interaction, tell)
   const login = { accountId, epoch, acr, amr, ts: Math.floor(authTime / 1000), carried }
   const { prompt, lastSubmission } = interaction
   const statuses = Object.entries(settled).map(([name, status]) => [name, { status, accountId } satisfies Settled])

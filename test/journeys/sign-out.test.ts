@@ -18,6 +18,8 @@ import { at, returned } from './steps.ts'
 
 const policy = { ...defaultPolicy, registration: { ...defaultPolicy.registration, required: false } }
 
+const asking = { rp: { prompts: ['change_password'] } }
+
 interface Place {
   w: World
   r: Receiver
@@ -110,6 +112,28 @@ eachStore('signing out', (database) => {
   }
   let names = 0
   const someone = (): string => `person${(names += 1)}`
+
+  it.each(['signs in there instead', 'is asked to', 'says that it is not them'])(
+    'somebody else %s: the relying parties of the session before hear that it ended',
+    async (how) => {
+      const { w, r, visit } = await place(await store(), { policy: { ...policy, clients: asking } })
+      const [me, other] = [someone(), someone()]
+      const { id } = await w.add(me)
+      await w.add(other)
+      const [b, theirs] = [w.browser(), w.browser()]
+      const { sid } = await visit(b, 'shop', me)
+      const hint = await visit(theirs, 'rp', other)
+      const asks = {
+        'signs in there instead': { prompt: 'login' },
+        'is asked to': { id_token_hint: String(hint['token']) },
+      }
+      await b.open(w.authorize(asks[how as keyof typeof asks] ?? { prompt: 'change_password' }))
+      if (at(b) === 'password') await b.submit({ action: 'restart' })
+      else await b.submit({ username: other, password: passwordOf(other), action: 'continue' })
+      expect(await r.until(1)).toEqual([expect.objectContaining({ client: 'shop', sid, sub: id })])
+      expect(r.refused).toEqual([])
+    },
+  )
 
   it('a sign-out that a relying party starts is told to all that the browser was signed in to, and to them alone', async () => {
     const { w, r, visit } = await place(await store())
