@@ -13,7 +13,7 @@ import { answersAdapter } from './answers.ts'
 import { levelOf, reaches, wantedOf } from './asked.ts'
 import { epochAdapter } from './epoch.ts'
 import { refuseUnsafe } from './grants.ts'
-import { type Judging, requestable, shown, withPrompts } from './prompts.ts'
+import { type Judging, shown, withPrompts } from './prompts.ts'
 import { tokenClaims } from './token-claims.ts'
 import type { Scope } from './scope.ts'
 import { selfClient } from './self-client.ts'
@@ -81,6 +81,11 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
   const enough = ({ clientId = '', acr: had, amr }: Renewed): boolean =>
     // By what was proven as well: an essential `acr` of less is written into the code, whatever the session reached.
     amr?.includes('mfa') === true || reaches(had, levelOf(judging.policy(), clientId))
+  const policy = withPrompts(
+    (interactions?.policy as interactionPolicy.DefaultPolicy) ?? interactionPolicy.base(),
+    judging,
+    { wanted, foreignAcr: new Set(host.acrValues) },
+  )
   return {
     ...host,
     clients: [...(host.clients ?? []), selfClient(merging.issuer, merging.service.name)],
@@ -102,11 +107,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
     scopes: [...new Set([...(host.scopes ?? ['openid', 'offline_access']), 'profile', 'email', 'groups'])],
     interactions: {
       ...interactions,
-      policy: withPrompts(
-        (interactions?.policy as interactionPolicy.DefaultPolicy) ?? interactionPolicy.base(),
-        judging,
-        { wanted, foreignAcr: new Set(host.acrValues) },
-      ),
+      policy,
       // The `cid` survives the chain of prompts of one request, so Back and reload always show the current step.
       url: (ctx, interaction) =>
         interactions?.url && !shown.has(interaction.prompt.name)
@@ -129,7 +130,7 @@ export function mergeConfiguration(host: Configuration, merging: Merging): Confi
     fetch: host.fetch ?? merging.fetch,
     discovery: {
       ...host.discovery,
-      prompt_values_supported: ['none', 'login', 'consent', ...requestable],
+      prompt_values_supported: ['none', ...policy.filter((prompt) => prompt.requestable).map(({ name }) => name)],
     },
     features: {
       ...features,

@@ -20,7 +20,7 @@ function terms(): NonNullable<Configuration['interactions']>['policy'] {
   const asked = new Check('terms', 'the terms have to be accepted', 'interaction_required', ({ oidc }) => {
     return oidc.params?.['ui_locales'] === 'terms' && !oidc.result?.['terms']
   })
-  policy.add(new Prompt({ name: 'terms', requestable: false }, asked))
+  policy.add(new Prompt({ name: 'terms', requestable: true }, asked))
   return policy
 }
 
@@ -196,6 +196,10 @@ eachStore('what was asked', (database) => {
     expect(new URL(sent.location ?? RP).pathname).toMatch(/^\/hosts-own\/./)
     await b.open(w.authorize({ ui_locales: 'terms', prompt: 'consent' }))
     expect(at(b)).toBe('consent')
+    const found = (await (await fetch(`${w.issuer}/.well-known/openid-configuration`)).json()) as object
+    expect(found).toMatchObject({
+      prompt_values_supported: expect.arrayContaining(['none', 'login', 'consent', 'terms', ...prompts]),
+    })
   })
 })
 
