@@ -12,6 +12,15 @@ export interface Jar {
   setLanguage(ctx: Context, tag: string): void
 }
 
+/** Koa's own reader keeps a pattern for every name it was ever asked for, and these names are as many as accounts. */
+function sent(ctx: Context, name: string): string | undefined {
+  const pairs = ctx.get('cookie').split(';')
+  return pairs
+    .find((pair) => pair.trimStart().startsWith(`${name}=`))
+    ?.trim()
+    .slice(name.length + 1)
+}
+
 /** `sign`: a keyed digest, `genuine`: its comparison in constant time; `path`: where the provider is mounted. */
 export function jar(options: {
   sign(text: string, context: string): string
@@ -35,7 +44,7 @@ export function jar(options: {
   const about = (accountId: string, epoch: number, browser: string): string => `${accountId}:${epoch}:${browser}`
   return {
     knownBrowser(ctx, account) {
-      const [browser = '', ...signature] = (ctx.cookies.get(nameOf(account.id), { signed: false }) ?? '').split('.')
+      const [browser = '', ...signature] = (sent(ctx, nameOf(account.id)) ?? '').split('.')
       if (!account.browsers.includes(browser)) return undefined
       const text = about(account.id, account.epoch, browser)
       return genuine(text, signature.join('.'), 'browser') ? browser : undefined
