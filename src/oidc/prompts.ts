@@ -71,6 +71,21 @@ export function withPrompts(
     }),
   )
 
+  // The provider reads the hint with the request alone: neither when its user comes back, nor for a device.
+  login.checks.add(
+    new Check('hinted', 'id_token_hint and authenticated subject do not match', 'login_required', async (ctx) => {
+      const { client, entities, params, provider, result, session } = ctx.oidc
+      const hint = params?.['id_token_hint']
+      if (entities.IdTokenHint || typeof hint !== 'string' || !client || session?.accountId === undefined) return false
+      const named = await provider.IdToken.validate(hint, client).catch(() => undefined)
+      const { sub } = await new provider.Claims({ sub: session.accountId }, { ctx, client }).scope('openid').result()
+      if (named?.payload['sub'] === sub) return false
+      // Whoever signed in was not who is meant: an error, and no second page (Core 3.1.2.1).
+      if (result?.login) throw new errors.LoginRequired('somebody else signed in than id_token_hint names')
+      return true
+    }),
+  )
+
   // Ours judge levels and read every way of asking; the stock ones ask for ever where it cannot be met (OI-3).
   for (const stock of ['essential_acr', 'essential_acrs']) login.checks.remove(stock)
 

@@ -24,6 +24,12 @@ function terms(): NonNullable<Configuration['interactions']>['policy'] {
   return policy
 }
 
+async function connect({ issuer }: World, b: Browser, code: string): Promise<void> {
+  const page = await b.open(`${issuer}/device?user_code=${code}`)
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(page.html)?.[1] ?? ''
+  await b.open(await b.request(`${issuer}/device`, { form: { xsrf, user_code: code, confirm: 'yes' } }))
+}
+
 eachStore('what was asked', (database) => {
   let w: World
   beforeAll(async () => {
@@ -171,15 +177,42 @@ eachStore('what was asked', (database) => {
     expect(returned(await b.open(w.authorize({ prompt: 'none' })))).toMatchObject({ error: 'login_required' })
   })
 
+  it.each(['public', 'pairwise'] as const)(
+    'Core 3.1.2.1: who signs in instead of the user that id_token_hint names gets no token in their place (%s)',
+    async (subject_type) => {
+      const client = { client_id: 'rp', client_secret: 'rp-secret', redirect_uris: [`${RP}/cb`], subject_type }
+      const device = subject_type === 'public' ? ['urn:ietf:params:oauth:grant-type:device_code'] : []
+      const grant_types = ['authorization_code', ...device]
+      const host: Configuration = {
+        subjectTypes: ['public', 'pairwise'],
+        pairwiseIdentifier: async (_ctx, sub) => `pair-${sub}`,
+      }
+      const own = await world({ store: await (await database()).open(), host, clients: [{ ...client, grant_types }] })
+      const [meant, other] = [await owner(own, 'meant'), await owner(own, 'other')]
+      const [theirs, b] = [own.browser(), own.browser()]
+      const hint = (await own.exchange(await enter(own, theirs, meant))).id_token ?? ''
+      await enter(own, b, other)
+      const asks = { id_token_hint: hint, acr_values: acr.multiFactor }
+      const instead = await enter(own, b, other, { authorize: asks })
+      expect(returned(instead)).toMatchObject({ error: 'login_required', state: 'state' })
+      expect(returned(await enter(own, b, meant, { authorize: asks }))).toHaveProperty('code')
+      expect(returned(await b.open(own.authorize({ ...asks, prompt: 'none' })))).toHaveProperty('code')
+      // A device says it once, and the browser comes later.
+      if (device.length === 0) return own.close()
+      const started = await back(own, '/device/auth', { scope: 'openid', id_token_hint: hint })
+      await enter(own, theirs, other, { authorize: { prompt: 'login' } })
+      await connect(own, theirs, String(started['user_code']))
+      expect(at(theirs)).toBe('sign-in')
+      return own.close()
+    },
+  )
+
   it('OI-2: max_age=0 of a device is a new sign-in, too', async () => {
     const who = await owner(w, 'viewer')
     const b = w.browser()
     await enter(w, b, who)
     const started = await back(w, '/device/auth', { scope: 'openid', max_age: '0' })
-    const page = await b.open(`${w.issuer}/device?user_code=${String(started['user_code'])}`)
-    const xsrf = /name="xsrf" value="([^"]+)"/.exec(page.html)?.[1] ?? ''
-    const form = { xsrf, user_code: String(started['user_code']), confirm: 'yes' }
-    await b.open(await b.request(`${w.issuer}/device`, { form }))
+    await connect(w, b, String(started['user_code']))
     expect(at(b)).toBe('sign-in')
     await b.submit({ username: 'viewer', password: passwordOf('viewer'), action: 'continue' })
     await factor(b, who)
