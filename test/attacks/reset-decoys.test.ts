@@ -117,7 +117,7 @@ eachStore('EM-1: decoys of a reset', (database) => {
 
   it('EM-1, EM-4, RS-13, TH-10: every kind of account, to the end of the limits: one answer, for the same store calls', async () => {
     let calls: string[] = []
-    const background = /^(mails\.(lease|remove|retry|size)|accounts\.withOutbox)$/
+    const background = /^((mails|logouts)\.(lease|remove|retry|size)|accounts\.withOutbox)$/
     const counted = hooked(here.store(), async (call) => {
       if (!background.test(call)) calls.push(call)
     })
