@@ -146,7 +146,9 @@ describe('architecture', () => {
     expect(atRunTime).toContain('oidc/prompts.ts')
     // The type of what is mounted, and of what renders its pages.
     const types = users('oidc-provider', ({ typeOnly }) => typeOnly)
-    expect(types.filter((file) => !/^(oidc|server|demo|cli|http)\/|^(options|plugin|index)\.ts$/.test(file))).toEqual([])
+    expect(types.filter((file) => !/^(oidc|server|demo|cli|http)\/|^(options|plugin|index)\.ts$/.test(file))).toEqual(
+      [],
+    )
   })
 
   it.each([

@@ -26,14 +26,14 @@ type Carried = AdapterPayload & { actionStatus?: ActionStatus }
 const redeemed = new WeakMap<object, ActionStatus>()
 export const redeemedStatus = (ctx: KoaContextWithOIDC): ActionStatus | undefined => redeemed.get(ctx)
 
-const CODES: readonly string[] = ['AuthorizationCode', 'DeviceCode']
+const CODES: ReadonlySet<string> = new Set(['AuthorizationCode', 'DeviceCode'])
 
 /** Around the adapter of codes: written with the code itself, so that no exchange can be faster. */
 export const answersAdapter =
   (inner: AdapterFactory, wanted: (ctx: KoaContextWithOIDC) => Wanted): AdapterFactory =>
   (model) => {
     const rows = inner(model)
-    if (!CODES.includes(model)) return rows
+    if (!CODES.has(model)) return rows
     const found = (row: Carried | undefined): AdapterPayload | undefined => {
       const ctx = Provider.ctx
       if (row?.actionStatus && ctx) redeemed.set(ctx, row.actionStatus)

@@ -59,10 +59,8 @@ export function wantedOf(params: Params, policy: Policy): Wanted {
   const essential = essentialAcr(params['claims'])
   const choices: Choice[] = [...(values.length > 0 ? [values] : []), ...(essential ? [essential] : [])]
   const ours = choices.map((choice) => choice.filter((value) => LEVELS.includes(value)))
-  const least = [...ours.filter((own) => own.length > 0), ...(clientNeeds === undefined ? [] : [[clientNeeds]])].map(
-    (own) => LEVELS.find((level) => own.includes(level)),
-  )
-  const level = LEVELS.findLast((one) => least.includes(one))
+  const least = new Set([clientNeeds, ...ours.map((own) => LEVELS.find((level) => own.includes(level)))])
+  const level = LEVELS.findLast((one) => least.has(one))
   return {
     ...(level !== undefined && { level }),
     foreign: choices.filter((_, index) => ours[index]?.length === 0),
