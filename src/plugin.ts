@@ -120,7 +120,7 @@ export async function selfService(options: SelfServiceOptions): Promise<SelfServ
         authorization: () => authorization,
         endSession: () => endSession,
         notMe: notices.notMe,
-        ended: logouts.missed,
+        ended: logouts.tell,
         policy: policy.current,
       })
       provider.use(first)

@@ -35,14 +35,13 @@ export function listening(
   },
 ): void {
   const { logouts, chance, audit, log } = options
-  const told = (accountId: string, client: string, reason?: string): AuditEvent => ({
+  const told = (accountId: string, client: string): AuditEvent => ({
     id: opaqueId(chance),
     kind: 'relying-party.notified',
-    outcome: reason === undefined ? 'success' : 'failure',
+    outcome: 'success',
     at: chance.now(),
     accountId,
     client,
-    ...(reason !== undefined && { reason }),
   })
   const background = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log.error({ err: error }, 'what became of a logout token was not kept'))
@@ -51,8 +50,7 @@ export function listening(
   provider.on('backchannel.error', (_ctx, error, { clientId }, accountId, sid) => {
     const reason = reasonOf(error)
     log.warn({ client: clientId, reason }, 'a relying party could not be told of a sign-out; it is tried again')
-    background(logouts.missed({ accountId, clientId, sid }))
-    background(audit([told(accountId, clientId, reason)]))
+    background(logouts.tell({ accountId, clientId, sid }, reason))
   })
   logouts.start(finder(provider))
 }

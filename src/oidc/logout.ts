@@ -19,8 +19,8 @@ export type FindListener = (clientId: string) => Promise<Listener | undefined>
 export interface Logouts {
   /** What the account was signed in to under an older epoch is to be told of it. Kept when this resolves. */
   ended(accountId: string, epoch: number): Promise<void>
-  /** A relying party that could not be told while its user signed out. Kept when this resolves. */
-  missed(party: Party): Promise<void>
+  /** One relying party is to be told; `reason`: why it could not be told just now, while its user signed out. Kept when this resolves. */
+  tell(party: Party, reason?: string): Promise<void>
   /** Begins to send: the process that mounted the provider. */
   start(find: FindListener): void
   /** Resolves when nothing is on its way, within some seconds; what is left waits in the store. */
@@ -40,7 +40,8 @@ const LANES = 8
 const REMEMBERED = 10_000
 /** A request in flight may save a session of the old epoch once more, under another id: it is looked for again. */
 const ONCE_MORE = 60_000
-const RETRY_AFTER = [2000, 5000, 15_000, 60_000, 300_000]
+const FIRST_RETRY = 2000
+const RETRY_AFTER = [FIRST_RETRY, 5000, 15_000, 60_000, 300_000]
 
 /** Never the message: it may hold the address of the relying party, and that a secret. */
 export function reasonOf(error: unknown): string {
@@ -111,7 +112,7 @@ export function createLogouts(options: {
     failed.delete(job.id)
   }
 
-  async function tell(job: MailJob): Promise<void> {
+  async function send(job: MailJob): Promise<void> {
     const party = readable(() => readParty(keys.seal, job))
     if (!party) return store.logouts.remove(job.id)
     const facts = { client: party.clientId, attempts: job.attempts }
@@ -150,7 +151,7 @@ export function createLogouts(options: {
       const job = await store.logouts.lease(now, now + LEASE)
       if (!job) return
       const whose = readEnded(job.id)
-      await (whose ? gather(job, whose.accountId, whose.epoch) : tell(job))
+      await (whose ? gather(job, whose.accountId, whose.epoch) : send(job))
       // What a job put is due now.
       if (whose) kick()
     }
@@ -183,7 +184,14 @@ export function createLogouts(options: {
 
   return {
     ended: (accountId, epoch) => put(endedJob(accountId, epoch, chance.now())),
-    missed: (party) => put(partyJob(keys.seal, party, chance.now())),
+    async tell(party, reason) {
+      const job = partyJob(keys.seal, party, chance.now())
+      if (reason === undefined) return put(job)
+      // That was the first try: it is in the trail once, and the next one waits.
+      failed.add(job.id)
+      await put({ ...job, dueAt: chance.now() + FIRST_RETRY })
+      await audit(event(job, party, reason))
+    },
     start(listeners) {
       find = listeners
       cease ??= every(LOOK_EVERY, kick)
