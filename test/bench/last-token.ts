@@ -19,7 +19,9 @@ export const lastToken: Measurement = (run) => {
     withSite(here, async (other) => {
       run.say(`last token: ${times} resets`)
       const told: Watched[] = []
-      for (const person of await one.ask('people', times)) told.push(await watchedReset(one, other, person))
+      for (const [at, person] of (await one.ask('people', times)).entries()) {
+        told.push(await watchedReset(one, other, person, `10.0.0.${at}`))
+      }
       const sum = (count: (one: Watched) => number): number => told.reduce((total, one) => total + count(one), 0)
       const name = 'another process, from the answer to a reset on'
       const goal = { of: 'ours', most: 0 } as const
@@ -54,9 +56,9 @@ interface Watched {
   refreshed: 0 | 1
 }
 
-async function watchedReset(one: MeasuredSite, other: MeasuredSite, person: Person): Promise<Watched> {
+async function watchedReset(one: MeasuredSite, other: MeasuredSite, person: Person, address: string): Promise<Watched> {
   const agent = connections(1)
-  const browser = () => visitor({ issuer: one.issuer, agent, address: '192.0.2.1' })
+  const browser = () => visitor({ issuer: one.issuer, agent, address })
   // The step before: the reset takes the code of this one.
   const back = await signIn(browser(), person, undefined, () => Date.now() - STEP)
   const tokens = await grant(one, {
