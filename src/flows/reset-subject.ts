@@ -56,8 +56,8 @@ export function subjectOf(facts: Facts, tools: Tools): Subject {
   const base = facts.account ?? { ...newAccount(`?${facts.record.named ?? ''}`, 0), username: '' }
   const held = activation ? onFile(facts, base) : (real?.credentials.filter(({ disabled }) => !disabled) ?? [])
   const vault = tools.vault(base.id)
-  const made = resetMethods(facts)
-    .filter((method) => !held.some((credential) => credential.method === method.id))
-    .map((method) => method.decoy({ vault, chance: tools.chance }))
-  return { ...stands, account: { ...base, credentials: [...held, ...made] } }
+  // All of them for everybody: making only those that are missing would tell by its time who has none (EM-2).
+  const made = resetMethods(facts).map((method) => method.decoy({ vault, chance: tools.chance }))
+  const missing = made.filter((one) => !held.some((credential) => credential.method === one.method))
+  return { ...stands, account: { ...base, credentials: [...held, ...missing] } }
 }

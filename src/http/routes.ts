@@ -6,9 +6,11 @@ import { isProblem } from '../domain/problems.ts'
 import type { Visit } from '../flows/flow.ts'
 import { journeyOf } from '../flows/journeys.ts'
 import type { Shown } from '../flows/pages.ts'
+import { RESET } from '../flows/record.ts'
 import { close, type Outcome, show, submit } from '../flows/run.ts'
 import { answer, consent, type Interaction, pass, refuse, signOut, type Tell } from '../oidc/interaction.ts'
 import { selfRequest } from '../oidc/self-client.ts'
+import { evenly } from './evenly.ts'
 import { readForm } from './form.ts'
 import { foreign } from './guard.ts'
 import { seeOther, showPage, showProblem } from './respond.ts'
@@ -106,15 +108,22 @@ const around = (interaction: Interaction) => ({
 })
 
 async function page(ctx: Context, routing: Routing, cid: string): Promise<void> {
+  const began = performance.now()
   const visited = await visitAt(ctx, routing, cid)
   if (!visited) return
   const { interaction, visit } = visited
   if (!journeyOf(visit.journey))
     return showPage(ctx, routing.dress, consentPage(interaction, visit, routing), around(interaction))
   await reply(ctx, routing, interaction, visit, await show(visit, routing.policy(), routing.tools))
+  if (await resetting(visit)) await evenly(began)
 }
 
+/** A reset is walked with a name alone, by whoever knows it. */
+const resetting = async ({ journey, flow }: OpenVisit): Promise<boolean> =>
+  journey === RESET || (await flow)?.journey === RESET
+
 async function form(ctx: Context, routing: Routing, cid: string): Promise<void> {
+  const began = performance.now()
   if (foreign(ctx.req, routing.issuer.origin)) return showProblem(ctx, routing.dress, 'foreign_origin')
   const fields = await readForm(ctx.req, (ctx.req as { body?: unknown }).body)
   if (isProblem(fields)) return showProblem(ctx, routing.dress, fields)
@@ -128,6 +137,7 @@ async function form(ctx: Context, routing: Routing, cid: string): Promise<void> 
     return seeOther(ctx, await on)
   }
   await reply(ctx, routing, interaction, visit, await submit(visit, fields, routing.policy(), routing.tools))
+  if (await resetting(visit)) await evenly(began)
 }
 
 async function reply(
