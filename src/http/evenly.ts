@@ -6,9 +6,12 @@ const BEAT = 10
 /** Timers know whole milliseconds, and fire late: the rest is waited for turn by turn. */
 const COARSE = 2
 
+/** The first moment that is a whole number of beats after `began`, and not before `now`. Milliseconds. */
+export const evenMoment = (began: number, now: number): number => began + BEAT * Math.ceil((now - began) / BEAT)
+
 /** Resolves a whole number of beats after `began` (of `performance.now()`). Nothing else waits meanwhile. */
 export async function evenly(began: number): Promise<void> {
-  const until = began + BEAT * Math.ceil((performance.now() - began) / BEAT)
+  const until = evenMoment(began, performance.now())
   const early = Math.floor(until - performance.now()) - COARSE
   if (early > 0) await pause(early)
   while (performance.now() < until) await nextTurn()

@@ -44,6 +44,11 @@ export function withPrompts(
       'interactions.policy has no prompt named "login": self-service registration follows it, so it must be there.',
     )
 
+  const accountOf = async (ctx: KoaContextWithOIDC): Promise<Account | undefined> => {
+    const id = sessionOf(ctx)?.accountId
+    return id === undefined ? undefined : judging.account(id)
+  }
+
   // A session of an account that was disabled or deleted crashes the stock consent check.
   login.checks.add(
     new Check('account_gone', 'the account of this session is gone', 'login_required', async (ctx) => {
@@ -94,11 +99,10 @@ export function withPrompts(
     'a second factor has to be shown',
     'interaction_required',
     async (ctx) => {
-      const session = sessionOf(ctx)
-      const account = session?.accountId === undefined ? undefined : await judging.account(session.accountId)
+      const account = await accountOf(ctx)
       if (!account) return false
       // An account that has one is always asked for it, whatever the policy says now (EN-6).
-      return factors(judging.traits, account).length > 0 && session?.amr?.includes('mfa') !== true
+      return factors(judging.traits, account).length > 0 && sessionOf(ctx)?.amr?.includes('mfa') !== true
     },
   )
 
@@ -123,8 +127,7 @@ export function withPrompts(
     'security info has to be registered',
     'interaction_required',
     async (ctx) => {
-      const id = sessionOf(ctx)?.accountId
-      const account = id === undefined ? undefined : await judging.account(id)
+      const account = await accountOf(ctx)
       if (!account) return false
       const verdict = verdictOfSession(judging.traits, judging.policy(), account, judging.now())
       if (verdict === 'required') return true
@@ -138,8 +141,7 @@ export function withPrompts(
     'the password has to be changed',
     'interaction_required',
     async (ctx) => {
-      const id = sessionOf(ctx)?.accountId
-      const account = id === undefined ? undefined : await judging.account(id)
+      const account = await accountOf(ctx)
       return account?.password?.mustChange !== undefined
     },
   )
